@@ -1,0 +1,485 @@
+//! A bet, the rules that make it valid, and the complaint about one that is not.
+//!
+//! A bet comes from a stranger, as text or as bytes, and becomes a [`Bet`] only by passing the
+//! rules: [`Bet::from_text`] for the fields of a CSV row or of the environment, and
+//! [`UncheckedBet::check`] for what a codec found in a message. Holding a `Bet` therefore means
+//! that it is valid, and nobody checks it twice.
+
+use std::fmt;
+
+use thiserror::Error;
+use time::macros::date;
+
+use crate::date::{self, Date};
+
+/// The longest name, in bytes of UTF-8; an empty name is not valid either.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// The largest number that can be bet on; the smallest is 0.
+pub const NUMBER_MAX: u32 = 9_999;
+
+/// The first birthdate that is believed; the last is the day on which the bet is checked.
+pub const BIRTHDATE_MIN: Date = date!(1900 - 01 - 01);
+
+/// A valid bet, borrowing its names from whatever it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bet<'a> {
+    /// The agency that took the bet, from 1.
+    pub agency: u32,
+    /// The bettor's first names, as written.
+    pub first_name: &'a str,
+    /// The bettor's last names, as written.
+    pub last_name: &'a str,
+    /// The bettor's DNI, at least 1.
+    pub document: u32,
+    /// The day on which the bettor was born.
+    pub birthdate: Date,
+    /// The number bet on, 0 to [`NUMBER_MAX`].
+    pub number: u32,
+}
+
+/// A bet as a message or a file claims it, before anybody looked whether it makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UncheckedBet<'a> {
+    /// The claimed agency.
+    pub agency: u32,
+    /// Bytes that should be UTF-8.
+    pub first_name: &'a [u8],
+    /// Bytes that should be UTF-8.
+    pub last_name: &'a [u8],
+    /// The claimed DNI.
+    pub document: u32,
+    /// The claimed Unix time, in seconds, of the birthdate's midnight UTC.
+    pub birthdate: i64,
+    /// The claimed number.
+    pub number: u32,
+}
+
+/// The fields of a bet as text, in the order in which the files have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BetText<'a> {
+    /// Bytes that should be UTF-8.
+    pub first_name: &'a [u8],
+    /// Bytes that should be UTF-8.
+    pub last_name: &'a [u8],
+    /// Decimal digits.
+    pub document: &'a [u8],
+    /// `YYYY-MM-DD`.
+    pub birthdate: &'a [u8],
+    /// Decimal digits.
+    pub number: &'a [u8],
+}
+
+/// A field of a bet, by the name that complaints give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The agency's number.
+    Agency,
+    /// The bettor's first names.
+    FirstName,
+    /// The bettor's last names.
+    LastName,
+    /// The bettor's DNI.
+    Document,
+    /// The bettor's birthdate.
+    Birthdate,
+    /// The number bet on.
+    Number,
+}
+
+impl Field {
+    /// What a valid value of this field looks like.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Field::Agency => "a whole number from 1",
+            Field::FirstName | Field::LastName => {
+                "1 to 255 bytes of UTF-8 without control characters"
+            }
+            Field::Document => "a whole number from 1 to 4294967295",
+            Field::Birthdate => "a real date, YYYY-MM-DD, from 1900-01-01 to today",
+            Field::Number => "a whole number from 0 to 9999",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Field::Agency => "agency",
+            Field::FirstName => "first_name",
+            Field::LastName => "last_name",
+            Field::Document => "document",
+            Field::Birthdate => "birthdate",
+            Field::Number => "number",
+        })
+    }
+}
+
+/// The first field of a bet that breaks a rule: which one, what it says, what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} {value:?} is not valid, expected {}", field.expected())]
+pub struct InvalidBet {
+    /// The offending field.
+    pub field: Field,
+    /// Its value as found, shortened when it is long.
+    pub value: String,
+}
+
+impl InvalidBet {
+    /// Characters of the value that a complaint quotes.
+    const VALUE_CHARS_MAX: usize = 64;
+
+    /// A complaint about `field`, whose value is quoted up to a bound.
+    pub fn new(field: Field, value: &[u8]) -> InvalidBet {
+        let text = String::from_utf8_lossy(&value[..value.len().min(4 * Self::VALUE_CHARS_MAX)]);
+        let value = text.chars().take(Self::VALUE_CHARS_MAX).collect();
+        InvalidBet { field, value }
+    }
+
+    fn of_number(field: Field, value: impl fmt::Display) -> InvalidBet {
+        InvalidBet::new(field, value.to_string().as_bytes())
+    }
+}
+
+impl<'a> UncheckedBet<'a> {
+    /// The bet, when it is valid on the day `today`. Whether the agency takes part is not a
+    /// matter of the bet and is left to the central.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks a rule.
+    pub fn check(&self, today: Date) -> Result<Bet<'a>, InvalidBet> {
+        let birthdate = date::from_unix_midnight(self.birthdate)
+            .filter(|day| is_birthdate(*day, today))
+            .ok_or_else(|| InvalidBet::of_number(Field::Birthdate, self.birthdate))?;
+        if self.agency == 0 {
+            return Err(InvalidBet::of_number(Field::Agency, self.agency));
+        }
+        if self.document == 0 {
+            return Err(InvalidBet::of_number(Field::Document, self.document));
+        }
+        if self.number > NUMBER_MAX {
+            return Err(InvalidBet::of_number(Field::Number, self.number));
+        }
+        Ok(Bet {
+            agency: self.agency,
+            first_name: check_name(Field::FirstName, self.first_name)?,
+            last_name: check_name(Field::LastName, self.last_name)?,
+            document: self.document,
+            birthdate,
+            number: self.number,
+        })
+    }
+}
+
+impl<'a> Bet<'a> {
+    /// The bet that the fields spell for `agency`, when it is valid on the day `today`.
+    ///
+    /// # Errors
+    ///
+    /// The first field, in the order of the file, that cannot be read or breaks a rule.
+    ///
+    /// ```
+    /// use lottery_core::bet::{Bet, BetText, Field};
+    /// use time::macros::date;
+    ///
+    /// let row = BetText {
+    ///     first_name: "Santiago Lionel".as_bytes(),
+    ///     last_name: "Núñez".as_bytes(),
+    ///     document: b"30904465",
+    ///     birthdate: b"1999-02-30",
+    ///     number: b"2201",
+    /// };
+    /// let complaint = Bet::from_text(1, &row, date!(2026 - 11 - 21)).unwrap_err();
+    /// assert_eq!(complaint.field, Field::Birthdate);
+    /// ```
+    pub fn from_text(agency: u32, text: &BetText<'a>, today: Date) -> Result<Bet<'a>, InvalidBet> {
+        let invalid = |field, value| move || InvalidBet::new(field, value);
+        Ok(Bet {
+            agency,
+            first_name: check_name(Field::FirstName, text.first_name)?,
+            last_name: check_name(Field::LastName, text.last_name)?,
+            document: parse_decimal(text.document)
+                .filter(|document| *document >= 1)
+                .ok_or_else(invalid(Field::Document, text.document))?,
+            birthdate: date::parse_iso(text.birthdate)
+                .filter(|day| is_birthdate(*day, today))
+                .ok_or_else(invalid(Field::Birthdate, text.birthdate))?,
+            number: parse_decimal(text.number)
+                .filter(|number| *number <= NUMBER_MAX)
+                .ok_or_else(invalid(Field::Number, text.number))?,
+        })
+    }
+}
+
+/// Whether the bet is on the number drawn.
+pub fn has_won(bet: &Bet<'_>, winning_number: u32) -> bool {
+    bet.number == winning_number
+}
+
+/// Reads decimal digits, and nothing but digits, that fit an `u32`.
+pub fn parse_decimal(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u32, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u32::from(digit))
+    })
+}
+
+fn is_birthdate(day: Date, today: Date) -> bool {
+    day >= BIRTHDATE_MIN && day <= today
+}
+
+fn check_name(field: Field, bytes: &[u8]) -> Result<&str, InvalidBet> {
+    let valid_length = !bytes.is_empty() && bytes.len() <= NAME_BYTES_MAX;
+    match std::str::from_utf8(bytes) {
+        Ok(name) if valid_length && !has_control(name) => Ok(name),
+        _ => Err(InvalidBet::new(field, bytes)),
+    }
+}
+
+fn has_control(name: &str) -> bool {
+    // Most names are ASCII, where a byte is a character and the loop has no branches.
+    if name.is_ascii() {
+        name.bytes()
+            .fold(false, |found, byte| found | byte.is_ascii_control())
+    } else {
+        name.chars().any(char::is_control)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Date = date!(2026 - 11 - 21);
+
+    fn claim() -> UncheckedBet<'static> {
+        UncheckedBet {
+            agency: 1,
+            first_name: "Santiago Lionel".as_bytes(),
+            last_name: "Núñez".as_bytes(),
+            document: 30_904_465,
+            birthdate: date::unix_midnight(date!(1999 - 03 - 17)),
+            number: 2201,
+        }
+    }
+
+    fn text() -> BetText<'static> {
+        BetText {
+            first_name: "Santiago Lionel".as_bytes(),
+            last_name: "Núñez".as_bytes(),
+            document: b"30904465",
+            birthdate: b"1999-03-17",
+            number: b"2201",
+        }
+    }
+
+    fn complaint(claim: UncheckedBet<'_>) -> Option<Field> {
+        claim.check(TODAY).err().map(|invalid| invalid.field)
+    }
+
+    #[test]
+    fn text_and_claim_of_the_same_bet_are_the_same_bet() {
+        assert_eq!(claim().check(TODAY), Bet::from_text(1, &text(), TODAY));
+    }
+
+    #[test]
+    fn the_bounds_of_every_field_are_inside_and_the_next_value_is_out() {
+        let longest = [b'a'; NAME_BYTES_MAX];
+        let too_long = [b'a'; NAME_BYTES_MAX + 1];
+        let unix = date::unix_midnight;
+        for (valid, field, claim) in [
+            (
+                true,
+                Field::FirstName,
+                UncheckedBet {
+                    first_name: &longest,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::FirstName,
+                UncheckedBet {
+                    first_name: &too_long,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::FirstName,
+                UncheckedBet {
+                    first_name: b"",
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::LastName,
+                UncheckedBet {
+                    last_name: b"a\nb",
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::LastName,
+                UncheckedBet {
+                    last_name: b"\xc2\x85",
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::LastName,
+                UncheckedBet {
+                    last_name: b"\xc3",
+                    ..claim()
+                },
+            ),
+            (
+                true,
+                Field::Document,
+                UncheckedBet {
+                    document: u32::MAX,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Document,
+                UncheckedBet {
+                    document: 0,
+                    ..claim()
+                },
+            ),
+            (
+                true,
+                Field::Number,
+                UncheckedBet {
+                    number: 0,
+                    ..claim()
+                },
+            ),
+            (
+                true,
+                Field::Number,
+                UncheckedBet {
+                    number: 9999,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Number,
+                UncheckedBet {
+                    number: 10_000,
+                    ..claim()
+                },
+            ),
+            (
+                true,
+                Field::Birthdate,
+                UncheckedBet {
+                    birthdate: unix(BIRTHDATE_MIN),
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Birthdate,
+                UncheckedBet {
+                    birthdate: unix(BIRTHDATE_MIN) - 86_400,
+                    ..claim()
+                },
+            ),
+            (
+                true,
+                Field::Birthdate,
+                UncheckedBet {
+                    birthdate: unix(TODAY),
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Birthdate,
+                UncheckedBet {
+                    birthdate: unix(TODAY) + 86_400,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Birthdate,
+                UncheckedBet {
+                    birthdate: unix(TODAY) - 1,
+                    ..claim()
+                },
+            ),
+            (
+                false,
+                Field::Agency,
+                UncheckedBet {
+                    agency: 0,
+                    ..claim()
+                },
+            ),
+        ] {
+            let expected = (!valid).then_some(field);
+            assert_eq!(complaint(claim), expected, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_text_are_digits_and_nothing_else() {
+        for value in [
+            "",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1.0",
+            "0x1",
+            "4294967296",
+            "99999999999999999999",
+        ] {
+            assert_eq!(parse_decimal(value.as_bytes()), None, "{value:?}");
+        }
+        assert_eq!(parse_decimal(b"4294967295"), Some(u32::MAX));
+        assert_eq!(parse_decimal(b"007"), Some(7));
+    }
+
+    #[test]
+    fn a_complaint_quotes_the_value_up_to_a_bound_and_says_what_was_expected() {
+        let endless = "ñ".repeat(10_000);
+        let row = BetText {
+            last_name: endless.as_bytes(),
+            ..text()
+        };
+        let complaint = Bet::from_text(1, &row, TODAY).unwrap_err();
+        assert_eq!(complaint.value.chars().count(), 64);
+        let row = BetText {
+            number: b"10000",
+            ..text()
+        };
+        let complaint = Bet::from_text(1, &row, TODAY).unwrap_err();
+        assert_eq!(
+            complaint.to_string(),
+            "number \"10000\" is not valid, expected a whole number from 0 to 9999"
+        );
+    }
+
+    #[test]
+    fn only_the_number_drawn_wins() {
+        let bet = claim().check(TODAY).unwrap();
+        assert!(has_won(&bet, 2201));
+        assert!(!has_won(&bet, 7574));
+    }
+}

@@ -1,0 +1,377 @@
+//! The rows of the two files, as Python's `csv.writer` writes them with its defaults: fields
+//! joined by commas, a field in quotes only when it must be, CRLF at the end.
+//!
+//! A valid bet has no control characters, so the quotes are needed for a comma or a quote alone,
+//! and a line break always ends a row.
+
+use memchr::{memchr, memchr2};
+
+use super::tally::Tally;
+use crate::bet::{Bet, BetText, Field, InvalidBet, NAME_BYTES_MAX, parse_decimal};
+use crate::date::{self, Date};
+
+/// What ends a row.
+pub const ROW_END: &[u8] = b"\r\n";
+
+/// The most bytes of a row without its end: numbers of 10, 10 and 4 digits, a date, five commas, and
+/// two names of nothing but quotes.
+pub const ROW_BYTES_MAX: usize = 10 + 10 + 4 + date::ISO_BYTES + 5 + 2 * (2 * NAME_BYTES_MAX + 2);
+
+/// Appends `agency,first_name,last_name,document,birthdate,number` and the row's end.
+pub fn write_bet(bet: &Bet<'_>, out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    out.extend_from_slice(digits.format(bet.agency).as_bytes());
+    out.push(b',');
+    write_name(bet.first_name, out);
+    out.push(b',');
+    write_name(bet.last_name, out);
+    out.push(b',');
+    out.extend_from_slice(digits.format(bet.document).as_bytes());
+    out.push(b',');
+    date::write_iso(bet.birthdate, out);
+    out.push(b',');
+    out.extend_from_slice(digits.format(bet.number).as_bytes());
+    out.extend_from_slice(ROW_END);
+}
+
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    let name = name.as_bytes();
+    if memchr2(b',', b'"', name).is_none() {
+        out.extend_from_slice(name);
+        return;
+    }
+    out.push(b'"');
+    for byte in name {
+        if *byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
+
+/// Reads rows; one lives as long as a file is read, for the sake of its buffer.
+#[derive(Debug, Default)]
+pub struct RowReader {
+    /// The fields of the last row that had quotes, without them.
+    unquoted: Vec<u8>,
+    /// The last row as its values are written.
+    canonical: Vec<u8>,
+}
+
+/// Why a row is none that this store wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRow {
+    /// The row has another number of fields.
+    #[error("{found} fields, expected {expected}")]
+    Fields {
+        /// Fields of the row.
+        found: usize,
+        /// Fields of a good row.
+        expected: usize,
+    },
+    /// A field of a bet is not valid.
+    #[error(transparent)]
+    Bet(#[from] InvalidBet),
+    /// A field of a closing is no number.
+    #[error("{field} {value:?} is not valid, expected a whole number")]
+    Closing {
+        /// The field's name.
+        field: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// The values are fine, but not written as this store writes them.
+    #[error("not written as expected, which is {expected:?}")]
+    Form {
+        /// The row that the values make.
+        expected: String,
+    },
+}
+
+const BET_FIELDS: usize = 6;
+const CLOSING_FIELDS: usize = 3;
+
+impl RowReader {
+    /// The bet in a row of `bets.csv`, given without its end, as the program would write it.
+    ///
+    /// # Errors
+    ///
+    /// When the row is none that [`write_bet`] makes.
+    pub fn read_bet<'a>(&'a mut self, row: &'a [u8]) -> Result<Bet<'a>, InvalidRow> {
+        let RowReader {
+            unquoted,
+            canonical,
+        } = self;
+        let [agency, first_name, last_name, document, birthdate, number] =
+            fields::<BET_FIELDS>(row, unquoted)?;
+        let agency = parse_decimal(agency)
+            .filter(|agency| *agency >= 1)
+            .ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
+        let text = BetText {
+            first_name,
+            last_name,
+            document,
+            birthdate,
+            number,
+        };
+        // The day was checked when the bet was taken; a clock set back must not refuse the file.
+        let bet = Bet::from_text(agency, &text, Date::MAX)?;
+        canonical.clear();
+        write_bet(&bet, canonical);
+        expect_form(row, canonical)?;
+        Ok(bet)
+    }
+}
+
+/// Splits a row into its `N` fields; those of a row with quotes are put into `unquoted`.
+fn fields<'a, const N: usize>(
+    row: &'a [u8],
+    unquoted: &'a mut Vec<u8>,
+) -> Result<[&'a [u8]; N], InvalidRow> {
+    if memchr(b'"', row).is_some() {
+        return quoted_fields(row, unquoted);
+    }
+    let mut fields = [&row[..0]; N];
+    let mut rest = row;
+    for field in &mut fields[..N - 1] {
+        let Some(comma) = memchr(b',', rest) else {
+            return Err(wrong_count::<N>(row));
+        };
+        *field = &rest[..comma];
+        rest = &rest[comma + 1..];
+    }
+    if memchr(b',', rest).is_some() {
+        return Err(wrong_count::<N>(row));
+    }
+    fields[N - 1] = rest;
+    Ok(fields)
+}
+
+/// Quotes are rare, so the whole of CSV's grammar is left to the library here.
+fn quoted_fields<'a, const N: usize>(
+    row: &[u8],
+    unquoted: &'a mut Vec<u8>,
+) -> Result<[&'a [u8]; N], InvalidRow> {
+    let mut ends = [0; N];
+    unquoted.resize(row.len(), 0);
+    let mut reader = csv_core::Reader::new();
+    let (read, _, written, first_ends) = reader.read_record(row, unquoted, &mut ends);
+    if read == csv_core::ReadRecordResult::OutputEndsFull {
+        return Err(InvalidRow::Fields {
+            found: N + 1,
+            expected: N,
+        });
+    }
+    // An empty input tells the reader that the row has ended.
+    let (_, _, _, last_ends) =
+        reader.read_record(&[], &mut unquoted[written..], &mut ends[first_ends..]);
+    let found = first_ends + last_ends;
+    if found != N {
+        return Err(InvalidRow::Fields { found, expected: N });
+    }
+    let mut start = 0;
+    Ok(ends.map(|end| {
+        let field = &unquoted[start..end];
+        start = end;
+        field
+    }))
+}
+
+fn wrong_count<const N: usize>(row: &[u8]) -> InvalidRow {
+    let found = 1 + memchr::memchr_iter(b',', row).count();
+    InvalidRow::Fields { found, expected: N }
+}
+
+/// A row of `closings.csv`: an agency that has sent everything, and what that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The agency.
+    pub agency: u32,
+    /// Its bets.
+    pub tally: Tally,
+}
+
+impl Closing {
+    /// Appends `agency,bets,crc32`, all in decimal, and the row's end.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(digits.format(self.agency).as_bytes());
+        out.push(b',');
+        out.extend_from_slice(digits.format(self.tally.bets).as_bytes());
+        out.push(b',');
+        out.extend_from_slice(digits.format(self.tally.crc).as_bytes());
+        out.extend_from_slice(ROW_END);
+    }
+
+    /// The closing in a row of `closings.csv`, given without its end.
+    ///
+    /// # Errors
+    ///
+    /// When the row is none that [`Closing::write`] makes.
+    pub fn read(row: &[u8]) -> Result<Closing, InvalidRow> {
+        let mut unquoted = Vec::new();
+        let [agency, bets, crc] = fields::<CLOSING_FIELDS>(row, &mut unquoted)?
+            .map(|field| String::from_utf8_lossy(field).into_owned());
+        let invalid = |field, value: &str| InvalidRow::Closing {
+            field,
+            value: value.into(),
+        };
+        let closing = Closing {
+            agency: agency.parse().map_err(|_| invalid("agency", &agency))?,
+            tally: Tally {
+                bets: bets.parse().map_err(|_| invalid("bets", &bets))?,
+                crc: crc.parse().map_err(|_| invalid("crc32", &crc))?,
+            },
+        };
+        let mut canonical = Vec::new();
+        closing.write(&mut canonical);
+        expect_form(row, &canonical)?;
+        Ok(closing)
+    }
+}
+
+/// Says that `row` is, to the byte, what its values are written as.
+fn expect_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
+    let canonical = canonical.strip_suffix(ROW_END).unwrap_or(canonical);
+    if row == canonical {
+        return Ok(());
+    }
+    Err(InvalidRow::Form {
+        expected: String::from_utf8_lossy(canonical).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    fn bet<'a>(first_name: &'a str, last_name: &'a str) -> Bet<'a> {
+        Bet {
+            agency: 3,
+            first_name,
+            last_name,
+            document: 30_904_465,
+            birthdate: date!(1999 - 03 - 17),
+            number: 7,
+        }
+    }
+
+    fn written(bet: &Bet<'_>) -> Vec<u8> {
+        let mut row = Vec::new();
+        write_bet(bet, &mut row);
+        row
+    }
+
+    /// The expected rows are what Python 3.11's `csv.writer` wrote for the same fields.
+    #[test]
+    fn rows_are_those_of_pythons_csv_writer() {
+        for (first_name, last_name, row) in [
+            ("Ana", "Paz", "3,Ana,Paz,30904465,1999-03-17,7\r\n"),
+            (
+                "María José",
+                "Núñez",
+                "3,María José,Núñez,30904465,1999-03-17,7\r\n",
+            ),
+            (
+                "Juan",
+                "García, hijo",
+                "3,Juan,\"García, hijo\",30904465,1999-03-17,7\r\n",
+            ),
+            (
+                "Juan \"Tito\"",
+                "Paz",
+                "3,\"Juan \"\"Tito\"\"\",Paz,30904465,1999-03-17,7\r\n",
+            ),
+            ("\"", ",", "3,\"\"\"\",\",\",30904465,1999-03-17,7\r\n"),
+            (
+                " Ana ",
+                "D'Angelo",
+                "3, Ana ,D'Angelo,30904465,1999-03-17,7\r\n",
+            ),
+            ("#Ana", "a;b|c", "3,#Ana,a;b|c,30904465,1999-03-17,7\r\n"),
+        ] {
+            let bet = bet(first_name, last_name);
+            assert_eq!(String::from_utf8(written(&bet)).unwrap(), row);
+            let row = row.strip_suffix("\r\n").unwrap().as_bytes();
+            assert_eq!(RowReader::default().read_bet(row), Ok(bet));
+        }
+    }
+
+    #[test]
+    fn the_longest_row_is_as_long_as_its_constant_says() {
+        let quotes = "\"".repeat(NAME_BYTES_MAX);
+        let longest = Bet {
+            agency: u32::MAX,
+            document: u32::MAX,
+            number: 9999,
+            ..bet(&quotes, &quotes)
+        };
+        assert_eq!(written(&longest).len(), ROW_BYTES_MAX + ROW_END.len());
+    }
+
+    #[test]
+    fn rows_that_this_store_does_not_write_are_refused_with_the_reason() {
+        for (row, reason) in [
+            ("", "1 fields, expected 6"),
+            ("3,Ana,Paz,30904465,1999-03-17", "5 fields, expected 6"),
+            ("3,Ana,Paz,30904465,1999-03-17,7,8", "7 fields, expected 6"),
+            ("3,\"Ana\",Paz,1,1999-03-17,7,8", "7 fields, expected 6"),
+            ("3,\"Ana\",Paz,1,1999-03-17", "5 fields, expected 6"),
+            (
+                "0,Ana,Paz,30904465,1999-03-17,7",
+                "agency \"0\" is not valid",
+            ),
+            (
+                "3,Ana,Paz,30904465,1999-02-30,7",
+                "birthdate \"1999-02-30\" is not valid",
+            ),
+            (
+                "3,Ana,Paz,30904465,1999-03-17,10000",
+                "number \"10000\" is not valid",
+            ),
+            (
+                "3,Ana,Paz,30904465,1999-03-17,07",
+                "not written as expected",
+            ),
+            (
+                "3,\"Ana\",Paz,30904465,1999-03-17,7",
+                "not written as expected",
+            ),
+            ("3,\"Ana,Paz,30904465,1999-03-17,7", "2 fields, expected 6"),
+        ] {
+            let complaint = RowReader::default().read_bet(row.as_bytes()).unwrap_err();
+            assert!(
+                complaint.to_string().starts_with(reason),
+                "{row}: {complaint}"
+            );
+        }
+    }
+
+    #[test]
+    fn closings_are_read_as_written_and_in_no_other_form() {
+        let closing = Closing {
+            agency: 12,
+            tally: Tally {
+                bets: 26_936,
+                crc: 0xcbf4_3926,
+            },
+        };
+        let mut row = Vec::new();
+        closing.write(&mut row);
+        assert_eq!(row, b"12,26936,3421780262\r\n");
+        assert_eq!(Closing::read(b"12,26936,3421780262"), Ok(closing));
+        for row in [
+            "",
+            "12,26936",
+            "12,26936,3421780262,",
+            "x,1,2",
+            "1,-1,2",
+            "1,1,4294967296",
+            "01,1,2",
+        ] {
+            assert!(Closing::read(row.as_bytes()).is_err(), "{row}");
+        }
+    }
+}
