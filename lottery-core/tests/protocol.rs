@@ -1,5 +1,7 @@
 //! The protocol, byte for byte: each message against bytes written out here, in every split.
 
+#![allow(clippy::unwrap_used)] // A test says what went wrong by panicking.
+
 use lottery_core::bet::{Bet, UncheckedBet};
 use lottery_core::protocol::reply::{AgencyState, ReplyScanner};
 use lottery_core::protocol::request::{self, RequestScanner};

@@ -221,6 +221,15 @@ impl<F: DiskFile> Store<F> {
         self.standing(agency).closed
     }
 
+    /// The agencies that have sent everything, in order.
+    pub fn closed_agencies(&self) -> impl Iterator<Item = u32> {
+        let closed = self
+            .agencies
+            .iter()
+            .filter(|(_, record)| record.staged.closed);
+        closed.map(|(agency, _)| *agency)
+    }
+
     /// Whether committed bets wait for a sync.
     pub fn is_unsynced(&self) -> bool {
         self.unsynced

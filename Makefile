@@ -1,0 +1,97 @@
+# The words after "##" are what `make help` prints.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
+DEV = $(COMPOSE) -f docker-compose-dev.yaml
+NETCAT = $(COMPOSE) -f docker-compose-netcat.yaml
+
+# The Dockerfiles' cache mounts need BuildKit, which older engines leave off by default.
+export DOCKER_BUILDKIT = 1
+export COMPOSE_DOCKER_CLI_BUILD = 1
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' ' \
+		/^## / { printf "\n%s\n", substr($$0, 4) } \
+		/^[a-z][a-z-]*:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Without Docker
+
+.PHONY: run
+run: unpack-datasets ## The whole lottery on this machine: the central, 5 agencies, the draw, a table (ARGS=--help for options)
+	cargo build --release --package server --package client
+	cargo run --release --package lottery-demo -- $(ARGS)
+
+.PHONY: test
+test: ## Every test that needs only cargo
+	cargo test --workspace
+
+.PHONY: test-scripts
+test-scripts: ## The tests of the scripts and of this Makefile
+	./tests/run tests/scripts
+
+.PHONY: build
+build: ## The programs, optimized, in target/release
+	cargo build --release --workspace
+
+.PHONY: lint
+lint: ## Formatting, clippy and the documentation, as CI checks them
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+.PHONY: lint-scripts
+lint-scripts: ## The shell scripts under shellcheck
+	shellcheck -x *.sh scripts/*.sh .ci/run tests/run tests/*.sh tests/*/*.sh
+
+.PHONY: datasets
+datasets: ## Make .data/agency-N.csv again, or others: AGENCIES=5 BETS=1000 SEED=1
+	cargo run --release --package lottery-bench --bin datasets -- \
+		$(if $(AGENCIES),--agencies $(AGENCIES)) $(if $(BETS),--bets $(BETS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+## With Docker
+
+.PHONY: docker-image
+docker-image: ## The images server:latest and client:latest
+	docker build -f ./server/Dockerfile -t server:latest .
+	docker build -f ./client/Dockerfile -t client:latest .
+
+.PHONY: docker-compose-up
+docker-compose-up: docker-compose-dev.yaml unpack-datasets ## Build the images and start docker-compose-dev.yaml
+	$(DEV) up -d --build
+
+.PHONY: docker-compose-logs
+docker-compose-logs: ## Follow what its containers say
+	$(DEV) logs -f
+
+.PHONY: docker-compose-down
+docker-compose-down: ## Stop and remove its containers
+	$(DEV) stop -t 1
+	$(DEV) down --remove-orphans
+
+.PHONY: docker-compose-up-nc
+docker-compose-up-nc: ## Start docker-compose-netcat.yaml: an echo server, and nctest to validate it
+	$(NETCAT) up -d --build
+
+.PHONY: docker-compose-logs-nc
+docker-compose-logs-nc: ## Follow what its containers say
+	$(NETCAT) logs -f
+
+.PHONY: docker-compose-down-nc
+docker-compose-down-nc: ## Stop and remove its containers
+	$(NETCAT) stop -t 1
+	$(NETCAT) down
+
+.PHONY: test-containers
+test-containers: ## The tests of the images and of both compose projects, some minutes
+	./tests/run tests/containers
+
+.PHONY: unpack-datasets
+unpack-datasets:
+	@./scripts/unpack-datasets.sh
+
+# It has no prerequisites, so that a file made for other clients or another mode stays.
+docker-compose-dev.yaml:
+	./generar-compose.sh $@ 5

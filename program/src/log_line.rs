@@ -1,0 +1,61 @@
+//! Log lines: `YYYY-MM-DD HH:MM:SS LEVEL [target] action: NAME | result: RESULT | key: value | …`.
+
+use std::fmt::{self, Write};
+
+use log::{LevelFilter, SetLoggerError};
+use simple_logger::SimpleLogger;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+const TIMESTAMP: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+
+/// Sends log lines of `level` and above to standard output, with the time in UTC.
+///
+/// # Errors
+///
+/// When a logger was set before.
+pub fn start_logging(level: LevelFilter) -> Result<(), SetLoggerError> {
+    SimpleLogger::new()
+        .with_level(level)
+        .with_utc_timestamps()
+        .with_timestamp_format(TIMESTAMP)
+        .init()
+}
+
+/// Text from outside, made safe for a value of a log line: it cannot end the line or begin another
+/// part of it.
+///
+/// ```
+/// use lottery_program::log_line::Value;
+/// assert_eq!(Value("one | two\n").to_string(), "one ¦ two\\n");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a>(pub &'a str);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '|' => formatter.write_char('¦')?,
+                control if control.is_control() => {
+                    write!(formatter, "{}", control.escape_default())?;
+                }
+                other => formatter.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error and its causes as one value of a log line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    Value(&text).to_string()
+}

@@ -1,0 +1,353 @@
+//! Settings in three layers: a file, the environment, which wins over it, and flags, which win over
+//! both.
+//!
+//! A program declares its keys in one table of [`Key`]s. The table makes the flags and the help,
+//! and every complaint names the key, the value with the place it came from, and what was expected.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use clap::{Arg, ArgMatches, Command};
+use thiserror::Error;
+
+/// A setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name in the file, and in complaints.
+    pub name: &'static str,
+    /// Its names in the environment; the first that is set counts.
+    pub variables: &'static [&'static str],
+    /// Its flag, without the dashes.
+    pub flag: &'static str,
+    /// The placeholder for its value in the help.
+    pub value_name: &'static str,
+    /// What holds when nobody sets it.
+    pub default: Option<&'static str>,
+    /// What a good value is, for complaints.
+    pub expected: &'static str,
+    /// What it means, for the help.
+    pub help: &'static str,
+    /// The heading under which the help lists it.
+    pub group: &'static str,
+}
+
+/// Keys and their values, in a file's order.
+pub type Entries = Vec<(String, String)>;
+
+/// A program's settings as declared.
+#[derive(Debug)]
+pub struct Declaration {
+    /// The file that is read when it is there and no other is named.
+    pub default_file: &'static str,
+    /// What such a file is, for complaints.
+    pub file_expected: &'static str,
+    /// All settings.
+    pub keys: &'static [Key],
+    /// Makes the file's text into keys and values.
+    pub parse_file: fn(&str) -> Result<Entries, String>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// The file at this path.
+    File(PathBuf),
+    /// The environment variable of this name.
+    Environment(&'static str),
+    /// The flag of this name.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default => formatter.write_str("the default"),
+            Source::File(path) => write!(formatter, "{}", path.display()),
+            Source::Environment(variable) => write!(formatter, "environment {variable}"),
+            Source::Flag(flag) => write!(formatter, "--{flag}"),
+        }
+    }
+}
+
+/// Why a program cannot begin: one line that names the key, the value and what was expected.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {error}; expected {expected}", path.display())]
+    UnreadableFile {
+        /// The file.
+        path: PathBuf,
+        /// What a good file is.
+        expected: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The file's text has another form.
+    #[error("{}: {reason}; expected {expected}", path.display())]
+    UnparsableFile {
+        /// The file.
+        path: PathBuf,
+        /// What a good file is.
+        expected: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The file sets a key that the program does not have.
+    #[error("{}: unknown key {key:?}; {advice}", path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The key that was probably meant, or where to find them all.
+        advice: String,
+    },
+    /// A value is not good.
+    #[error("{key}: {value:?} ({source_name}) is not valid; expected {expected}")]
+    BadValue {
+        /// The key's name.
+        key: &'static str,
+        /// The value as written.
+        value: String,
+        /// Where it was written.
+        source_name: Source,
+        /// What a good value is.
+        expected: String,
+    },
+    /// A key that must be set is not.
+    #[error("{key}: not set; expected {expected}, in {file}, as {variable} or with --{flag}")]
+    Missing {
+        /// The key's name.
+        key: &'static str,
+        /// What a good value is.
+        expected: &'static str,
+        /// The file in which it may be set.
+        file: &'static str,
+        /// The variable in which it may be set.
+        variable: &'static str,
+        /// The flag with which it may be set.
+        flag: &'static str,
+    },
+}
+
+/// The settings of one run: for each key the text that won, and where it came from.
+#[derive(Debug)]
+pub struct Settings {
+    declaration: &'static Declaration,
+    values: HashMap<&'static str, (String, Source)>,
+}
+
+impl Declaration {
+    /// Adds a flag for each key to `command`, and `--config` for the file.
+    pub fn add_flags(&self, command: Command) -> Command {
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help(format!(
+                "Settings file [default: {}, if there]",
+                self.default_file
+            ));
+        self.keys.iter().fold(command.arg(file), |command, key| {
+            let default = match key.default {
+                Some(default) => format!("[{}, default: {default}]", key.variables[0]),
+                None => format!("[{}]", key.variables[0]),
+            };
+            command.arg(
+                Arg::new(key.name)
+                    .long(key.flag)
+                    .value_name(key.value_name)
+                    .help(format!("{} {default}", key.help))
+                    .help_heading(key.group),
+            )
+        })
+    }
+
+    /// Gathers the three layers.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or sets an unknown key. Values are not looked at yet.
+    pub fn gather(
+        &'static self,
+        flags: &ArgMatches,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Settings, SettingsError> {
+        let mut values = HashMap::new();
+        for key in self.keys {
+            if let Some(default) = key.default {
+                values.insert(key.name, (default.to_owned(), Source::Default));
+            }
+        }
+        let path = flags.get_one::<String>("config");
+        for (key, value, source) in self.read_file(path.map(Path::new))? {
+            values.insert(key, (value, source));
+        }
+        for key in self.keys {
+            let variable = |name: &&'static str| environment(name).map(|value| (value, *name));
+            if let Some((value, name)) = key.variables.iter().find_map(variable) {
+                let value = value.to_string_lossy().into_owned();
+                values.insert(key.name, (value, Source::Environment(name)));
+            }
+            if let Some(value) = flags.get_one::<String>(key.name) {
+                values.insert(key.name, (value.clone(), Source::Flag(key.flag)));
+            }
+        }
+        Ok(Settings {
+            declaration: self,
+            values,
+        })
+    }
+
+    fn read_file(
+        &self,
+        path: Option<&Path>,
+    ) -> Result<Vec<(&'static str, String, Source)>, SettingsError> {
+        let is_optional = path.is_none();
+        let path = path.unwrap_or(Path::new(self.default_file));
+        let expected = self.file_expected;
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if is_optional && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Vec::new());
+            }
+            Err(error) => {
+                let path = path.to_owned();
+                return Err(SettingsError::UnreadableFile {
+                    path,
+                    expected,
+                    error,
+                });
+            }
+        };
+        let entries = (self.parse_file)(&text).map_err(|reason| SettingsError::UnparsableFile {
+            path: path.to_owned(),
+            expected,
+            reason,
+        })?;
+        entries
+            .into_iter()
+            .map(
+                |(name, value)| match self.keys.iter().find(|key| key.name == name) {
+                    Some(key) => Ok((key.name, value, Source::File(path.to_owned()))),
+                    None => Err(self.unknown_key(path, name)),
+                },
+            )
+            .collect()
+    }
+
+    fn unknown_key(&self, path: &Path, name: String) -> SettingsError {
+        const LIKENESS_MIN: f64 = 0.8;
+        let likeness =
+            |key: &Key| strsim::jaro_winkler(&key.name.to_lowercase(), &name.to_lowercase());
+        let likest = self
+            .keys
+            .iter()
+            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+            .filter(|key| likeness(key) >= LIKENESS_MIN);
+        let advice = match likest {
+            Some(key) => format!("did you mean {:?}?", key.name),
+            None => "--help lists the keys".to_owned(),
+        };
+        SettingsError::UnknownKey {
+            path: path.to_owned(),
+            key: name,
+            advice,
+        }
+    }
+}
+
+impl Settings {
+    /// The text that a key was set to, as written.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not set and has no default.
+    pub fn text(&self, name: &'static str) -> Result<&str, SettingsError> {
+        let key = self.key(name);
+        match self.values.get(key.name) {
+            Some((value, _)) => Ok(value),
+            None => Err(SettingsError::Missing {
+                key: key.name,
+                expected: key.expected,
+                file: self.declaration.default_file,
+                variable: key.variables[0],
+                flag: key.flag,
+            }),
+        }
+    }
+
+    /// The value of a key, by `read`, which gives `None` for text that is not good.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not set and has no default, or its value is not good.
+    pub fn value<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, SettingsError> {
+        read(self.text(name)?).ok_or_else(|| self.bad_value(name, self.key(name).expected))
+    }
+
+    /// The complaint about a key's value, where what is wrong with it shows only later.
+    pub fn bad_value(&self, name: &'static str, expected: impl Into<String>) -> SettingsError {
+        let (value, source_name) = self
+            .values
+            .get(name)
+            .cloned()
+            .unwrap_or((String::new(), Source::Default));
+        SettingsError::BadValue {
+            key: self.key(name).name,
+            value,
+            source_name,
+            expected: expected.into(),
+        }
+    }
+
+    fn key(&self, name: &'static str) -> &'static Key {
+        self.declaration
+            .keys
+            .iter()
+            .find(|key| key.name == name)
+            .expect("programs ask for keys of their own table, which their tests read in full")
+    }
+}
+
+/// How a command line ended that asks for no work.
+#[derive(Debug)]
+pub enum CommandLineEnd {
+    /// The text of `--help` or `--version`, for standard output; the program succeeds.
+    Text(String),
+    /// One line for standard error; the program was configured wrongly.
+    Complaint(String),
+}
+
+/// Reads a command line.
+///
+/// # Errors
+///
+/// When there is nothing more to do than to print something.
+pub fn parse_command_line(
+    command: Command,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<ArgMatches, CommandLineEnd> {
+    use clap::error::ErrorKind;
+    command.try_get_matches_from(arguments).map_err(|error| {
+        let text = error.render().to_string();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => CommandLineEnd::Text(text),
+            _ => {
+                let first_line = text.lines().next().unwrap_or_default();
+                let what = first_line.trim_start_matches("error: ");
+                CommandLineEnd::Complaint(format!("{what}; --help lists what is"))
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

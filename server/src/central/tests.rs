@@ -1,0 +1,1 @@
+//! Central's answers to whole conversations, without a byte on a wire.

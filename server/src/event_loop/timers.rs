@@ -1,0 +1,52 @@
+//! When to look at which connection again.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use crate::central::ConnectionId;
+
+/// Times at which a connection is to be looked at. A time set is never taken back: who is looked at
+/// in vain sets another.
+#[derive(Debug, Default)]
+pub struct Timers {
+    heap: BinaryHeap<Reverse<(Duration, ConnectionId)>>,
+}
+
+impl Timers {
+    /// Has `id` come out at `deadline`.
+    pub fn set(&mut self, deadline: Duration, id: ConnectionId) {
+        self.heap.push(Reverse((deadline, id)));
+    }
+
+    /// The earliest time set.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.heap.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    /// Takes out a connection whose time has come.
+    pub fn take_expired(&mut self, elapsed: Duration) -> Option<ConnectionId> {
+        if self.next_deadline()? > elapsed {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, id))| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_come_out_in_the_order_of_their_times_and_not_before() {
+        let mut timers = Timers::default();
+        let second = Duration::from_secs;
+        timers.set(second(3), ConnectionId(3));
+        timers.set(second(1), ConnectionId(1));
+        timers.set(second(2), ConnectionId(2));
+        assert_eq!(timers.next_deadline(), Some(second(1)));
+        assert_eq!(timers.take_expired(second(2)), Some(ConnectionId(1)));
+        assert_eq!(timers.take_expired(second(2)), Some(ConnectionId(2)));
+        assert_eq!(timers.take_expired(second(2)), None);
+    }
+}

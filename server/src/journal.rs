@@ -1,0 +1,200 @@
+//! Every line that the server logs, in one place: other people's tools read them.
+//!
+//! A line is `action: NAME | result: success|fail|in_progress | key: value | …`. What will be tried
+//! again is `in_progress`; `fail` is for what was given up.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use log::{Level, debug, error, info, log_enabled, warn};
+use lottery_core::bet::Bet;
+use lottery_core::protocol::Code;
+use lottery_core::store::{CommitError, Recovery};
+use lottery_program::log_line::{Value, error_chain};
+
+/// What the log says of a bet.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedBet {
+    document: u32,
+    number: u32,
+}
+
+/// What [`batch_stored`] will need of these bets: one that came alone is logged always, those of
+/// a batch only for who debugs.
+pub fn bets_to_log(bets: &[Bet<'_>]) -> Vec<LoggedBet> {
+    if bets.len() != 1 && !log_enabled!(Level::Debug) {
+        return Vec::new();
+    }
+    bets.iter()
+        .map(|bet| LoggedBet {
+            document: bet.document,
+            number: bet.number,
+        })
+        .collect()
+}
+
+/// A batch of `count` bets is stored; `bets` is what [`bets_to_log`] kept of it.
+pub fn batch_stored(count: usize, bets: &[LoggedBet]) {
+    let level = if count == 1 {
+        Level::Info
+    } else {
+        Level::Debug
+    };
+    for LoggedBet { document, number } in bets {
+        log::log!(
+            level,
+            "action: apuesta_almacenada | result: success | dni: {document} | numero: {number}"
+        );
+    }
+    info!("action: apuesta_recibida | result: success | cantidad: {count}");
+}
+
+/// A batch of `count` bets is refused.
+pub fn batch_refused(count: usize, reason: &str) {
+    let reason = Value(reason);
+    error!("action: apuesta_recibida | result: fail | cantidad: {count} | error: {reason}");
+}
+
+/// A request other than a batch is refused.
+pub fn request_refused(agency: Option<u32>, code: Code, reason: &str) {
+    let agency = agency.map_or("unidentified".to_owned(), |agency| agency.to_string());
+    let (code, reason) = (code.number(), Value(reason));
+    error!(
+        "action: receive_message | result: fail | agencia: {agency} | code: {code} | error: {reason}"
+    );
+}
+
+/// What a connection sent is no message.
+pub fn bytes_refused(peer: IpAddr, code: Code, reason: impl Display) {
+    let code = code.number();
+    error!("action: receive_message | result: fail | ip: {peer} | code: {code} | error: {reason}");
+}
+
+/// A connection ended within a message; its agency may come back.
+pub fn message_cut(peer: IpAddr, bytes: usize) {
+    warn!(
+        "action: receive_message | result: in_progress | ip: {peer} | \
+         error: the connection ended {bytes} bytes into a message"
+    );
+}
+
+/// An agency has sent everything.
+pub fn agency_finished(agency: u32, missing: u32) {
+    info!("action: agencia_lista | result: success | agencia: {agency} | faltan: {missing}");
+}
+
+/// The draw was held.
+pub fn drawn() {
+    info!("action: sorteo | result: success");
+}
+
+/// A parked agency was told that the draw was not held in time.
+pub fn draw_timed_out(agency: u32, missing: &[u32]) {
+    let missing: Vec<String> = missing.iter().map(u32::to_string).collect();
+    let missing = missing.join(",");
+    error!("action: espera_sorteo | result: fail | agencia: {agency} | faltan: {missing}");
+}
+
+/// A new connection speaks for an agency.
+pub fn taken_over(agency: u32) {
+    info!("action: takeover | result: success | agencia: {agency}");
+}
+
+/// The disk refuses; logged once until it works again.
+pub fn storage_fails(error: &CommitError) {
+    let error = error_chain(error);
+    error!("action: almacenamiento | result: in_progress | error: {error}");
+}
+
+/// The disk took bets again.
+pub fn storage_works_again() {
+    info!("action: almacenamiento | result: success");
+}
+
+/// The store was opened.
+pub fn storage_opened(recovery: &Recovery) {
+    let Recovery {
+        bets,
+        closed,
+        bets_cut_bytes,
+        closings_cut_bytes,
+    } = recovery;
+    for (file, bytes) in [
+        (lottery_core::store::BETS_FILE, bets_cut_bytes),
+        (lottery_core::store::CLOSINGS_FILE, closings_cut_bytes),
+    ] {
+        if *bytes > 0 {
+            warn!(
+                "action: recuperacion | result: success | archivo: {file} | bytes_cortados: {bytes}"
+            );
+        }
+    }
+    info!("action: open_storage | result: success | apuestas: {bets} | agencias_listas: {closed}");
+}
+
+/// The server listens.
+pub fn listening(address: impl Display, port: u16) {
+    info!("action: listen | result: success | ip: {address} | port: {port}");
+}
+
+/// A connection was accepted.
+pub fn accepted(peer: IpAddr) {
+    info!("action: accept_connections | result: success | ip: {peer}");
+}
+
+/// Accepting failed and will be tried again; logged once until it works.
+pub fn accepting_fails(error: &std::io::Error) {
+    warn!("action: accept_connections | result: in_progress | error: {error}");
+}
+
+/// A connection that owed bytes and sent none was closed.
+pub fn idle_closed(peer: IpAddr, seconds: f64) {
+    warn!("action: idle_timeout | result: success | ip: {peer} | seconds: {seconds}");
+}
+
+/// The echo service received a message.
+pub fn echoed(peer: IpAddr, message: &str) {
+    let message = Value(message);
+    info!("action: receive_message | result: success | ip: {peer} | msg: {message}");
+}
+
+/// A signal asks the server to end.
+pub fn signal_received(signal: &str) {
+    info!("action: signal_received | result: success | signal: {signal}");
+}
+
+/// A connection was closed while the server runs.
+pub fn connection_closed(peer: IpAddr) {
+    debug!("action: close_connection | result: success | ip: {peer}");
+}
+
+/// A connection was closed because the server ends.
+pub fn connection_closed_at_end(peer: IpAddr) {
+    info!("action: close_connection | result: success | ip: {peer}");
+}
+
+/// The listening socket was closed.
+pub fn listener_closed() {
+    info!("action: close_listener | result: success");
+}
+
+/// The store was closed.
+pub fn storage_closed() {
+    info!("action: close_storage | result: success");
+}
+
+/// Everything is closed.
+pub fn shut_down() {
+    info!("action: shutdown | result: success");
+}
+
+/// The configuration of this run, as the user wrote it.
+pub fn configured(settings: &[(&'static str, String)]) {
+    let parts = settings
+        .iter()
+        .map(|(key, value)| format!(" | {key}: {}", Value(value)));
+    debug!(
+        "action: config | result: success{}",
+        parts.collect::<String>()
+    );
+}

@@ -1,0 +1,77 @@
+//! The server's program: command line, configuration, and the event loop with the service asked for.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Command;
+use lottery_core::store::{Folder, Store};
+use lottery_program::log_line::start_logging;
+use lottery_program::settings::{CommandLineEnd, parse_command_line};
+use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
+use server::central::Central;
+use server::config::{Config, DECLARATION, Mode};
+use server::echo::Echo;
+use server::event_loop::{EventLoop, Listener};
+use server::journal;
+use server::service::Service;
+use server::switchboard::Switchboard;
+
+fn main() -> ExitCode {
+    let flags = match parse_command_line(command(), std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(CommandLineEnd::Text(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(CommandLineEnd::Complaint(line)) => return complain(EXIT_CONFIGURATION, &line),
+    };
+    let config = match Config::load(&flags, |name| std::env::var_os(name)) {
+        Ok(config) => config,
+        Err(error) => return complain(EXIT_CONFIGURATION, &error.to_string()),
+    };
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(EXIT_FAILURE, &format!("{error:#}")),
+    }
+}
+
+fn complain(code: u8, line: &str) -> ExitCode {
+    eprintln!("server: {line}");
+    ExitCode::from(code)
+}
+
+fn command() -> Command {
+    let command = Command::new("server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The central of the national lottery: stores the agencies' bets and holds the draw.")
+        .after_help("Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery");
+    DECLARATION.add_flags(command)
+}
+
+fn run(config: &Config) -> Result<()> {
+    start_logging(config.logging_level)?;
+    journal::configured(&config.as_written);
+    match config.mode {
+        Mode::Echo => serve(config, Echo::new(config.frame_bytes_max)),
+        Mode::Lottery => {
+            let folder = Folder::new(&config.storage_dir);
+            let (store, recovery) = Store::open(&folder).with_context(|| {
+                format!("opening the store in {}", config.storage_dir.display())
+            })?;
+            journal::storage_opened(&recovery);
+            let central = Central::new(config.rules, store);
+            serve(config, Switchboard::new(central, config.frame_bytes_max))
+        }
+    }
+}
+
+fn serve(config: &Config, service: impl Service) -> Result<()> {
+    let address = config.address;
+    let listener = Listener::bind(address, config.listen_backlog)
+        .with_context(|| format!("listening on {address} (SERVER_BIND, SERVER_PORT)"))?;
+    let bound = listener.local_address().context("asking for the port")?;
+    let event_loop = EventLoop::new(listener, service, config.limits).context("starting")?;
+    journal::listening(bound.ip(), bound.port());
+    event_loop.run()?;
+    Ok(())
+}

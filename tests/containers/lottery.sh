@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2154 # suite.sh sets what is read here.
+
+test_make_docker_compose_up_comes_to_the_draw_and_tells_each_agency_its_winners() {
+    local agency
+    make docker-compose-up
+    expect_equal "$(docker ps -a --filter label=com.docker.compose.project=tp0 --format '{{.Names}}' | sort | paste -s -d ' ')" \
+        "client1 client2 client3 client4 client5 server" "containers"
+    expect_equal "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$network")" 172.25.125.0/24 "subnet"
+    expect_equal "$(docker inspect -f '{{len .HostConfig.PortBindings}}' server)" 0 "published ports"
+
+    for agency in 1 2 3 4 5; do
+        expect_ends "client$agency"
+    done
+    expect_told_its_winners 1 2 3 4 5
+    expect_equal "$(log_count server 'action: sorteo | result: success')" 1 "draws"
+    expect_no_failure server client1 client2 client3 client4 client5
+    expect_equal "$(stored_bets)" "$(cat .data/agency-[1-5].csv | wc -l)" "stored bets"
+
+    make docker-compose-down
+    expect_equal "$(docker ps -aq --filter label=com.docker.compose.project=tp0)" "" "containers left"
+    expect_equal "$(docker network ls -q --filter name="$network")" "" "networks left"
+}
+
+test_killed_server_stands_where_it_stood_and_a_new_one_starts_afresh() {
+    local bets
+    start lottery 1
+    expect_ends client1
+    bets=$(stored_bets)
+
+    docker kill server
+    docker start server
+    docker start client1
+    expect_ends client1
+    expect_equal "$(log_count client1 'action: consulta_ganadores | result: success')" 2 "answers"
+    expect_equal "$(told_documents client1)" "$({ winning_documents 1 && winning_documents 1; } | sort)" "the same winners twice"
+    expect_equal "$(stored_bets)" "$bets" "bets after the second run"
+
+    compose down -t 1
+    start lottery 1
+    expect_ends client1
+    expect_told_its_winners 1
+    expect_equal "$(stored_bets)" "$bets" "bets of the new lottery"
+}
+
+test_single_bets_come_from_the_environment() {
+    local id
+    start single-bet 5
+    for id in 1 2 3 4 5; do
+        expect_ends "client$id"
+    done
+    expect_equal "$(log_count client1 'action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574')" 1 "bet sent"
+    expect_equal "$(log_count server 'action: apuesta_almacenada | result: success | dni: 30904465 | numero: 7574')" 1 "bet stored"
+    expect_equal "$(log_count server 'action: apuesta_almacenada | result: success')" 5 "bets stored"
+    expect_equal "$(told_documents client1)" 30904465 "winner of the first agency"
+    expect_equal "$(log_count client2 'action: consulta_ganadores | result: success | cant_ganadores: 0')" 1 "none of the second"
+    expect_no_failure server client1 client2 client3 client4 client5
+}
