@@ -89,7 +89,7 @@ pub enum Field {
 
 impl Field {
     /// What a valid value of this field looks like.
-    pub fn expected(self) -> &'static str {
+    pub const fn expected(self) -> &'static str {
         match self {
             Field::Agency => "a whole number from 1",
             Field::FirstName | Field::LastName => {

@@ -4,10 +4,11 @@
 //! A valid bet has no control characters, so the quotes are needed for a comma or a quote alone,
 //! and a line break always ends a row.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use super::tally::Tally;
 use crate::bet::{Bet, BetText, Field, InvalidBet, NAME_BYTES_MAX, parse_decimal};
+use crate::csv_row::{WrongCount, fields};
 use crate::date::{self, Date};
 
 /// What ends a row.
@@ -54,7 +55,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 #[derive(Debug, Default)]
 pub struct RowReader {
     /// The fields of the last row that had quotes, without them.
-    unquoted: Vec<u8>,
+    unquoted: csv::ByteRecord,
     /// The last row as its values are written.
     canonical: Vec<u8>,
 }
@@ -63,13 +64,8 @@ pub struct RowReader {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRow {
     /// The row has another number of fields.
-    #[error("{found} fields, expected {expected}")]
-    Fields {
-        /// Fields of the row.
-        found: usize,
-        /// Fields of a good row.
-        expected: usize,
-    },
+    #[error(transparent)]
+    Fields(#[from] WrongCount),
     /// A field of a bet is not valid.
     #[error(transparent)]
     Bet(#[from] InvalidBet),
@@ -124,65 +120,6 @@ impl RowReader {
     }
 }
 
-/// Splits a row into its `N` fields; those of a row with quotes are put into `unquoted`.
-fn fields<'a, const N: usize>(
-    row: &'a [u8],
-    unquoted: &'a mut Vec<u8>,
-) -> Result<[&'a [u8]; N], InvalidRow> {
-    if memchr(b'"', row).is_some() {
-        return quoted_fields(row, unquoted);
-    }
-    let mut fields = [&row[..0]; N];
-    let mut rest = row;
-    for field in &mut fields[..N - 1] {
-        let Some(comma) = memchr(b',', rest) else {
-            return Err(wrong_count::<N>(row));
-        };
-        *field = &rest[..comma];
-        rest = &rest[comma + 1..];
-    }
-    if memchr(b',', rest).is_some() {
-        return Err(wrong_count::<N>(row));
-    }
-    fields[N - 1] = rest;
-    Ok(fields)
-}
-
-/// Quotes are rare, so the whole of CSV's grammar is left to the library here.
-fn quoted_fields<'a, const N: usize>(
-    row: &[u8],
-    unquoted: &'a mut Vec<u8>,
-) -> Result<[&'a [u8]; N], InvalidRow> {
-    let mut ends = [0; N];
-    unquoted.resize(row.len(), 0);
-    let mut reader = csv_core::Reader::new();
-    let (read, _, written, first_ends) = reader.read_record(row, unquoted, &mut ends);
-    if read == csv_core::ReadRecordResult::OutputEndsFull {
-        return Err(InvalidRow::Fields {
-            found: N + 1,
-            expected: N,
-        });
-    }
-    // An empty input tells the reader that the row has ended.
-    let (_, _, _, last_ends) =
-        reader.read_record(&[], &mut unquoted[written..], &mut ends[first_ends..]);
-    let found = first_ends + last_ends;
-    if found != N {
-        return Err(InvalidRow::Fields { found, expected: N });
-    }
-    let mut start = 0;
-    Ok(ends.map(|end| {
-        let field = &unquoted[start..end];
-        start = end;
-        field
-    }))
-}
-
-fn wrong_count<const N: usize>(row: &[u8]) -> InvalidRow {
-    let found = 1 + memchr::memchr_iter(b',', row).count();
-    InvalidRow::Fields { found, expected: N }
-}
-
 /// A row of `closings.csv`: an agency that has sent everything, and what that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
@@ -210,7 +147,7 @@ impl Closing {
     ///
     /// When the row is none that [`Closing::write`] makes.
     pub fn read(row: &[u8]) -> Result<Closing, InvalidRow> {
-        let mut unquoted = Vec::new();
+        let mut unquoted = csv::ByteRecord::new();
         let [agency, bets, crc] = fields::<CLOSING_FIELDS>(row, &mut unquoted)?
             .map(|field| String::from_utf8_lossy(field).into_owned());
         let invalid = |field, value: &str| InvalidRow::Closing {

@@ -1,0 +1,1 @@
+//! The conversation, reply by reply.

@@ -1,0 +1,77 @@
+//! One row of CSV, taken apart: what the store's files and the agencies' files have in common.
+//!
+//! A bet has no line breaks, so a line is a row, and a quote that somebody forgot to close spoils
+//! that row alone.
+
+use csv::{ByteRecord, ReaderBuilder};
+use memchr::{memchr, memchr_iter};
+use thiserror::Error;
+
+/// A row has more or fewer fields than it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{found} fields, expected {expected}")]
+pub struct WrongCount {
+    /// Fields of the row.
+    pub found: usize,
+    /// Fields of a good row.
+    pub expected: usize,
+}
+
+/// Splits a row, given without its end, into its `N` fields. Those of a row with quotes are put,
+/// without them, into `unquoted`, which callers keep for the next row.
+///
+/// # Errors
+///
+/// When the row has another number of fields.
+///
+/// ```
+/// use lottery_core::csv_row::fields;
+/// let mut unquoted = csv::ByteRecord::new();
+/// let [name, number] = fields(br#""Paz, hijo",7"#, &mut unquoted).unwrap();
+/// assert_eq!((name, number), (&b"Paz, hijo"[..], &b"7"[..]));
+/// ```
+pub fn fields<'a, const N: usize>(
+    row: &'a [u8],
+    unquoted: &'a mut ByteRecord,
+) -> Result<[&'a [u8]; N], WrongCount> {
+    if memchr(b'"', row).is_some() {
+        return quoted_fields(row, unquoted);
+    }
+    let wrong_count = || WrongCount {
+        found: 1 + memchr_iter(b',', row).count(),
+        expected: N,
+    };
+    let mut fields = [row; N];
+    let mut rest = row;
+    for field in &mut fields[..N - 1] {
+        let comma = memchr(b',', rest).ok_or_else(wrong_count)?;
+        *field = &rest[..comma];
+        rest = &rest[comma + 1..];
+    }
+    if memchr(b',', rest).is_some() {
+        return Err(wrong_count());
+    }
+    fields[N - 1] = rest;
+    Ok(fields)
+}
+
+/// Quotes are rare, so the whole of CSV's grammar is left to the library here.
+fn quoted_fields<'a, const N: usize>(
+    row: &[u8],
+    unquoted: &'a mut ByteRecord,
+) -> Result<[&'a [u8]; N], WrongCount> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(row.len())
+        .from_reader(row);
+    // Reading bytes from memory into bytes cannot fail; if it did, the record would be empty.
+    let _ = reader.read_byte_record(unquoted);
+    if unquoted.len() != N {
+        return Err(WrongCount {
+            found: unquoted.len(),
+            expected: N,
+        });
+    }
+    Ok(std::array::from_fn(|index| &unquoted[index]))
+}
