@@ -6,7 +6,8 @@ test_changed_files_take_effect_on_restart_without_a_build() {
     set_value client/config.yaml period '"100ms"'
     start echo 1
     expect_ends client1
-    expect_equal "$(log_count server 'action: config')$(log_count client1 'action: config')" 00 "lines of level DEBUG"
+    expect_equal "$(log_count server 'action: config')" 0 "the server's lines of level DEBUG"
+    expect_equal "$(log_count client1 'loop_amount: 5 | loop_period: 100ms | log_level: INFO')" 1 "the client's first configuration"
 
     set_value server/config.ini SERVER_PORT 23456
     set_value server/config.ini SERVER_LISTEN_BACKLOG 7
