@@ -124,3 +124,112 @@ impl Service for Echo {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::testing::{TODAY, remember_log, times_logged};
+
+    const ID: ConnectionId = ConnectionId(1);
+    const MESSAGE_BYTES_MAX: usize = 16;
+
+    /// An echo service with one connection, which is sent these pieces and no end.
+    fn after(pieces: &[&[u8]]) -> Echo {
+        let mut echo = Echo::new(MESSAGE_BYTES_MAX);
+        echo.connected(ID, Ipv4Addr::LOCALHOST.into());
+        let now = Moment {
+            elapsed: Duration::ZERO,
+            today: TODAY,
+        };
+        for piece in pieces {
+            echo.receive(ID, piece, now);
+            echo.end_turn(now).unwrap();
+        }
+        echo
+    }
+
+    /// What is sent back, when the message is over.
+    fn answer(echo: &mut Echo) -> Option<Vec<u8>> {
+        let is_touched = echo.take_touched().contains(&ID);
+        let wants_input = echo.wants_input(ID);
+        let outgoing = echo.outgoing(ID).unwrap();
+        let is_over = outgoing.ending() == Ending::AfterFlush;
+        assert_eq!(is_touched, is_over);
+        assert_eq!(wants_input, !is_over);
+        is_over.then(|| outgoing.unsent().to_vec())
+    }
+
+    #[test]
+    fn a_message_comes_back_unaltered_wherever_it_is_cut() {
+        let message = "año N°1\r\n".as_bytes();
+        for cut in 0..=message.len() {
+            let (front, back) = message.split_at(cut);
+            let mut echo = after(&[front, back]);
+            assert_eq!(answer(&mut echo).as_deref(), Some(message));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_come_back_unaltered() {
+        let message = b"\xff\x00|\xfe\n";
+        assert_eq!(
+            answer(&mut after(&[message])).as_deref(),
+            Some(&message[..])
+        );
+    }
+
+    #[test]
+    fn nothing_comes_back_before_the_message_is_over() {
+        assert_eq!(answer(&mut after(&[b"Message", b" N"])), None);
+    }
+
+    #[test]
+    fn the_end_of_the_stream_ends_a_message() {
+        let mut echo = after(&[b"Message"]);
+        echo.end_of_stream(ID);
+        assert_eq!(answer(&mut echo).as_deref(), Some(&b"Message"[..]));
+    }
+
+    #[test]
+    fn what_follows_the_first_message_is_not_echoed() {
+        let mut echo = after(&[b"one\ntwo\n", b"three\n"]);
+        echo.end_of_stream(ID);
+        assert_eq!(answer(&mut echo).as_deref(), Some(&b"one\n"[..]));
+    }
+
+    #[test]
+    fn a_connection_closed_without_a_byte_is_closed_and_is_no_failure() {
+        remember_log();
+        let mut echo = after(&[]);
+        echo.end_of_stream(ID);
+        assert_eq!(answer(&mut echo).as_deref(), Some(&b""[..]));
+        assert_eq!(times_logged("action: receive_message"), 0);
+    }
+
+    #[test]
+    fn a_message_without_an_end_is_cut_off_at_the_limit() {
+        let mut echo = after(&[b"0123456789", b"0123456789\n"]);
+        assert_eq!(answer(&mut echo).as_deref(), Some(&b"0123456789012345"[..]));
+    }
+
+    #[test]
+    fn a_message_is_logged_once_and_without_its_line_feed() {
+        remember_log();
+        after(&[b"hola\r\n", b"hola\r\n"]);
+        let line = "action: receive_message | result: success | ip: 127.0.0.1 | msg: hola";
+        assert_eq!(times_logged(line), 1);
+        assert_eq!(times_logged(&format!("{line}\r")), 0);
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_leaves_nothing_behind() {
+        let mut echo = after(&[b"Message"]);
+        echo.disconnected(ID);
+        assert!(echo.lines.is_empty());
+        assert!(echo.outgoing(ID).is_none());
+        echo.end_of_stream(ID);
+        assert_eq!(echo.take_touched(), []);
+    }
+}

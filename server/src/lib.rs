@@ -20,3 +20,6 @@ pub mod event_loop;
 pub mod journal;
 pub mod service;
 pub mod switchboard;
+
+#[cfg(test)]
+mod testing;

@@ -91,11 +91,14 @@ impl Outgoing {
     }
 
     /// Notes that `bytes` more were sent. An empty buffer is given back, so that a quiet connection
-    /// costs none.
+    /// costs none; of another, what was sent is dropped once it is more than what was not.
     pub fn advance(&mut self, bytes: usize) {
         self.sent += bytes;
         if self.sent == self.bytes.len() {
             self.bytes = Vec::new();
+            self.sent = 0;
+        } else if self.sent > self.unsent().len() {
+            self.bytes.drain(..self.sent);
             self.sent = 0;
         }
     }

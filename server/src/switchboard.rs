@@ -29,7 +29,7 @@ pub struct Switchboard<F> {
     central: Central<F>,
     lines: HashMap<ConnectionId, Line>,
     frame_bytes_max: usize,
-    /// Lines that hold requests which are not to be looked at yet.
+    /// Lines that are not to be listened to yet: backlogged ones, and parked ones that hold requests.
     held: BTreeSet<ConnectionId>,
     /// Lines whose peers will send no more, and may still read.
     ended: BTreeSet<ConnectionId>,
@@ -44,6 +44,9 @@ struct Line {
     peer: IpAddr,
     assembler: FrameAssembler<RequestScanner>,
     outgoing: Outgoing,
+    /// Whether its bytes were no request: its last answer is on the way, and nothing more is
+    /// looked at.
+    is_refused: bool,
 }
 
 impl<F: DiskFile> Switchboard<F> {
@@ -65,6 +68,9 @@ impl<F: DiskFile> Switchboard<F> {
         let Some(line) = self.lines.get_mut(&id) else {
             return;
         };
+        if line.is_refused {
+            return;
+        }
         loop {
             if self.central.is_parked(id) || line.is_backlogged() {
                 line.assembler.keep(input);
@@ -76,7 +82,7 @@ impl<F: DiskFile> Switchboard<F> {
                 Err((code, reason)) => {
                     journal::bytes_refused(line.peer, code, reason);
                     self.central.refuse(id, code);
-                    line.outgoing.end(Ending::AfterFlush);
+                    line.is_refused = true;
                     self.held.remove(&id);
                     return;
                 }
@@ -104,6 +110,9 @@ impl<F: DiskFile> Switchboard<F> {
         }
         if ending != Ending::Open {
             line.outgoing.end(ending);
+        }
+        if line.is_backlogged() {
+            self.held.insert(id);
         }
         self.touched.push(id);
     }
@@ -173,6 +182,7 @@ impl<F: DiskFile> Service for Switchboard<F> {
             peer,
             assembler: FrameAssembler::new(scanner),
             outgoing: Outgoing::default(),
+            is_refused: false,
         };
         self.lines.insert(id, line);
         self.central.connected(id);
@@ -202,6 +212,7 @@ impl<F: DiskFile> Service for Switchboard<F> {
     fn wants_input(&self, id: ConnectionId) -> bool {
         self.lines.get(&id).is_some_and(|line| {
             line.outgoing.ending() == Ending::Open
+                && !line.is_refused
                 && !line.is_backlogged()
                 && !self.held.contains(&id)
         })
@@ -249,3 +260,6 @@ impl<F: DiskFile> Service for Switchboard<F> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

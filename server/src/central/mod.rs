@@ -79,8 +79,8 @@ pub enum Output {
 pub struct Central<F> {
     rules: Rules,
     store: Store<F>,
-    /// Every open connection that was not refused, and the agency it speaks for.
-    connections: HashMap<ConnectionId, Option<u32>>,
+    /// Every open connection that was not given its last answer, and whom it speaks for.
+    connections: HashMap<ConnectionId, Speaker>,
     agencies: Agencies,
     draw: DrawState,
     /// What to answer when this turn is committed, in order.
@@ -89,6 +89,18 @@ pub struct Central<F> {
     last_sync: Duration,
     /// Set while the disk refuses, so that the cause is logged once.
     storage_failing: bool,
+}
+
+/// Whom a connection speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    /// Nobody knows yet.
+    Unidentified,
+    /// This agency.
+    Agency(u32),
+    /// Nobody any more: it was refused, and is told so at the end of the turn, after the answers to
+    /// what it asked before.
+    Refused,
 }
 
 /// How far the draw is.
@@ -152,19 +164,19 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
 
     /// A connection was made.
     pub fn connected(&mut self, id: ConnectionId) {
-        self.connections.insert(id, None);
+        self.connections.insert(id, Speaker::Unidentified);
     }
 
     /// A connection is gone. What it staged stays staged.
     pub fn disconnected(&mut self, id: ConnectionId) {
-        if let Some(Some(agency)) = self.connections.remove(&id) {
+        if let Some(Speaker::Agency(agency)) = self.connections.remove(&id) {
             self.agencies.leave(agency, id);
         }
     }
 
     /// Takes a request. Its answer is given out at the end of the turn.
     pub fn request(&mut self, id: ConnectionId, request: Request<'_>, now: Moment) {
-        if !self.connections.contains_key(&id) {
+        if !self.is_heard(id) {
             return;
         }
         let result = match request {
@@ -191,8 +203,9 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
 
     /// Refuses a connection whose bytes were no request.
     pub fn refuse(&mut self, id: ConnectionId, code: Code) {
-        if self.connections.contains_key(&id) {
+        if self.is_heard(id) {
             self.disconnected(id);
+            self.connections.insert(id, Speaker::Refused);
             self.answers.push(Answer::Refusal {
                 connection: id,
                 code,
@@ -206,9 +219,10 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             .is_some_and(|agency| matches!(self.agencies.phase(agency), Phase::Waiting { .. }))
     }
 
-    /// Bytes staged for the next commit, which the caller keeps within bounds by ending the turn.
+    /// Bytes staged for the next commit, and of the answers that wait for it; the caller keeps them
+    /// within bounds by ending the turn.
     pub fn staged_bytes(&self) -> usize {
-        self.store.staged_bytes()
+        self.store.staged_bytes() + self.answers.len() * size_of::<Answer>()
     }
 
     /// Takes what is to be done for the connections, in order.
@@ -228,8 +242,16 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
         result
     }
 
+    fn is_heard(&self, id: ConnectionId) -> bool {
+        let speaker = self.connections.get(&id);
+        speaker.is_some_and(|speaker| *speaker != Speaker::Refused)
+    }
+
     fn agency_of(&self, id: ConnectionId) -> Option<u32> {
-        self.connections.get(&id).copied().flatten()
+        match self.connections.get(&id) {
+            Some(Speaker::Agency(agency)) => Some(*agency),
+            _ => None,
+        }
     }
 
     fn hello(&mut self, id: ConnectionId, version: u16, agency: u32) -> Result<(), Refusal> {
@@ -336,7 +358,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             self.connections.remove(&old);
             self.outputs.push(Output::Close(old));
         }
-        self.connections.insert(id, Some(agency));
+        self.connections.insert(id, Speaker::Agency(agency));
         Ok(())
     }
 }

@@ -112,11 +112,18 @@ impl<F: DiskFile> Central<F> {
 
     fn commit(&mut self, elapsed: Duration) -> Result<(), TurnError> {
         let always = self.rules.durability == Durability::Always;
+        let is_anything_staged = self.store.staged_bytes() > 0;
         let committed = match self.store.commit(always) {
-            Ok(()) => Committed {
-                bets: true,
-                closings: true,
-            },
+            Ok(()) => {
+                if is_anything_staged && self.storage_failing {
+                    journal::storage_works_again();
+                    self.storage_failing = false;
+                }
+                Committed {
+                    bets: true,
+                    closings: true,
+                }
+            }
             Err(error @ CommitError::InDoubt { .. }) => return Err(error.into()),
             Err(error) => {
                 if !self.storage_failing {
@@ -150,10 +157,6 @@ impl<F: DiskFile> Central<F> {
                 batch,
                 count,
             } if committed.bets => {
-                if count > 0 && self.storage_failing {
-                    journal::storage_works_again();
-                    self.storage_failing = false;
-                }
                 journal::batch_stored(count, &batch);
                 self.reply(connection, Reply::RegisterBetOk);
             }
@@ -183,10 +186,7 @@ impl<F: DiskFile> Central<F> {
                     self.reply_and_close(connection, Code::NotStored);
                 }
             }
-            Answer::Refusal { connection, code } => self.outputs.push(Output::LastReply(
-                connection,
-                Reply::RegisterBetFailed(code),
-            )),
+            Answer::Refusal { connection, code } => self.reply_and_close(connection, code),
         }
     }
 
