@@ -51,6 +51,11 @@ datasets: ## Make .data/agency-N.csv again, or others: AGENCIES=5 BETS=1000 SEED
 	cargo run --release --package lottery-bench --bin datasets -- \
 		$(if $(AGENCIES),--agencies $(AGENCIES)) $(if $(BETS),--bets $(BETS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: simulate
+simulate: ## The lottery in worlds where everything fails: SEEDS=100000 FIRST_SEED=0, or one again with SEED=7
+	cargo run --release --package lottery-simulation -- \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) --first-seed $(or $(FIRST_SEED),0))
+
 ## With Docker
 
 .PHONY: docker-image

@@ -12,7 +12,11 @@ pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
         .then(|| text.parse().ok())?
 }
 
-/// Reads a duration as Go writes them: `5s`, `100ms`, `1m30s`, `1.5h`; `0` needs no unit.
+/// The longest duration that makes sense, and that can be added to any other without overflow.
+const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Reads a duration as Go writes them: `5s`, `100ms`, `1m30s`, `1.5h`; `0` needs no unit. Ten years
+/// is the longest.
 pub fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -20,7 +24,9 @@ pub fn duration(text: &str) -> Option<Duration> {
     let is_go_style = text
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    is_go_style.then(|| humantime::parse_duration(text).ok())?
+    is_go_style
+        .then(|| humantime::parse_duration(text).ok())?
+        .filter(|duration| *duration <= DURATION_MAX)
 }
 
 /// Reads a number of bytes: `8192`, `64KiB`, `1MiB`.
@@ -68,7 +74,17 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "5", "s", "-5s", "5 s", "5 seconds", "five", "1e3s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "5 seconds",
+            "five",
+            "1e3s",
+            "18446744073709551615s",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }

@@ -11,10 +11,11 @@ use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
 use server::central::Central;
 use server::config::{Config, DECLARATION, Mode};
 use server::echo::Echo;
-use server::event_loop::{EventLoop, Listener};
+use server::event_loop::{EventLoop, Listener, catch_signals};
 use server::journal;
 use server::service::Service;
 use server::switchboard::Switchboard;
+use signal_hook_mio::v1_0::Signals;
 
 fn main() -> ExitCode {
     let flags = match parse_command_line(command(), std::env::args_os()) {
@@ -49,10 +50,11 @@ fn command() -> Command {
 }
 
 fn run(config: &Config) -> Result<()> {
+    let signals = catch_signals().context("catching signals")?;
     start_logging(config.logging_level)?;
     journal::configured(&config.as_written);
     match config.mode {
-        Mode::Echo => serve(config, Echo::new(config.frame_bytes_max)),
+        Mode::Echo => serve(config, signals, Echo::new(config.frame_bytes_max)),
         Mode::Lottery => {
             let folder = Folder::new(&config.storage_dir);
             let (store, recovery) = Store::open(&folder).with_context(|| {
@@ -60,17 +62,22 @@ fn run(config: &Config) -> Result<()> {
             })?;
             journal::storage_opened(&recovery);
             let central = Central::new(config.rules, store);
-            serve(config, Switchboard::new(central, config.frame_bytes_max))
+            serve(
+                config,
+                signals,
+                Switchboard::new(central, config.frame_bytes_max),
+            )
         }
     }
 }
 
-fn serve(config: &Config, service: impl Service) -> Result<()> {
+fn serve(config: &Config, signals: Signals, service: impl Service) -> Result<()> {
     let address = config.address;
     let listener = Listener::bind(address, config.listen_backlog)
         .with_context(|| format!("listening on {address} (SERVER_BIND, SERVER_PORT)"))?;
     let bound = listener.local_address().context("asking for the port")?;
-    let event_loop = EventLoop::new(listener, service, config.limits).context("starting")?;
+    let event_loop =
+        EventLoop::new(listener, signals, service, config.limits).context("starting")?;
     journal::listening(bound.ip(), bound.port());
     event_loop.run()?;
     Ok(())

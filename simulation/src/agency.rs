@@ -23,6 +23,8 @@ pub struct SimAgency {
     pub is_twin: bool,
     program: Option<Program>,
     winners: Option<Vec<u32>>,
+    /// Bets that were known to be stored when the connection was made.
+    pub known_at_connecting: u64,
 }
 
 struct Program {
@@ -66,6 +68,7 @@ impl SimAgency {
             is_twin,
             program: None,
             winners: None,
+            known_at_connecting: 0,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::disk::{SimDisk, SimFile};
 use crate::network::{Network, Received};
 use crate::plan::{FRAME_BYTES_MAX, TODAY};
 use crate::promise::Broken;
+use crate::statistics::Statistics;
 
 /// A central that runs.
 pub struct SimCentral {
@@ -22,6 +23,7 @@ pub struct SimCentral {
     /// Connections whose agencies were heard to send no more.
     ended: BTreeSet<ConnectionId>,
     started: Duration,
+    statistics: Statistics,
 }
 
 /// How a turn ended.
@@ -44,6 +46,7 @@ impl SimCentral {
         disk: &SimDisk,
         rules: Rules,
         now: Duration,
+        statistics: Statistics,
     ) -> Result<Option<SimCentral>, Broken> {
         let store = match Store::open(disk) {
             Ok((store, _)) => store,
@@ -57,6 +60,7 @@ impl SimCentral {
             connections: BTreeSet::new(),
             ended: BTreeSet::new(),
             started: now,
+            statistics,
         }))
     }
 
@@ -118,6 +122,7 @@ impl SimCentral {
             return;
         };
         if outgoing.ending() == Ending::Now {
+            self.statistics.add("takeovers");
             network.central_closes(id, false);
             return self.forget(id);
         }

@@ -2,9 +2,9 @@
 //!
 //! It cannot know what became of a batch whose answer was lost, so it sends the same bets again,
 //! under other DNIs, by which the [`crate::promise`] can tell the attempts apart. It is known to the
-//! central by the bets it sends and by nothing else. When it loses its connection after it has said
-//! that it has sent everything, it sends its last batch again: either that is refused because
-//! betting is closed, and it will never learn its winners, or it can say again that it is done.
+//! central by the bets it sends and by nothing else. When it loses its connection after its last
+//! batch, it sends that again: either it is refused because betting is closed, and the agency will
+//! never learn its winners, or it can go on to say that it is done.
 
 use fastrand::Rng;
 use lottery_core::protocol::reply::ReplyScanner;
@@ -175,9 +175,17 @@ impl Legacy {
         }
     }
 
+    /// It has waited long enough for an answer, and gives the connection up.
+    pub fn time_out(&mut self, network: &mut Network) {
+        if let Some(id) = self.connection() {
+            network.agency_leaves(id, Outlook::Reset);
+            self.lose_line();
+        }
+    }
+
     fn lose_line(&mut self) {
         self.line = None;
-        if self.stage == Stage::Waiting {
+        if self.registered == self.plan.bets.len() {
             self.registered -= self.last_batch;
         }
         self.stage = Stage::Betting;

@@ -207,11 +207,17 @@ impl Network {
         self.forget_dead(id);
     }
 
-    /// The central is gone. Each agency learns of it, or, after a power cut, does not.
-    pub fn central_crashes(&mut self, power_cut: bool) {
+    /// The central is gone. Each agency learns of it, or, after a power cut, does not. With
+    /// `loses_answers` nothing more arrives of what the central had sent.
+    pub fn central_crashes(&mut self, power_cut: bool, loses_answers: bool) {
         for link in self.links.values_mut() {
             link.to_central.clear();
-            let kept = self.rng.usize(..=link.to_agency.len());
+            let most = if loses_answers {
+                0
+            } else {
+                link.to_agency.len()
+            };
+            let kept = self.rng.usize(..=most);
             link.to_agency.truncate(kept);
             link.central_sees = Outlook::Reset;
             if link.agency_sees == Outlook::Open {

@@ -70,14 +70,14 @@ pub enum Broken {
         /// What is right.
         expected: Vec<u32>,
     },
-    /// A Welcome counted fewer bets than were acknowledged, or more than there are.
-    #[error("agency {agency} was welcomed with {told} bets; {acknowledged} were acknowledged")]
+    /// A Welcome counted fewer bets than had been acknowledged when the connection was made.
+    #[error("agency {agency} was welcomed with {told} bets, and knew of {acknowledged}")]
     WrongWelcome {
         /// The agency.
         agency: u32,
         /// What it was told.
         told: u64,
-        /// What it knows.
+        /// What it knew.
         acknowledged: u64,
     },
     /// An agency could not go on, and nothing justified it.
@@ -155,25 +155,14 @@ impl Promise {
 
     /// An agency learned that `bets` of its bets are stored.
     pub fn note_acknowledged(&mut self, agency: u32, bets: u64) {
-        self.acknowledged.insert(agency, bets);
+        let acknowledged = self.acknowledged.entry(agency).or_default();
+        *acknowledged = bets.max(*acknowledged);
         self.checked = None;
     }
 
-    /// An agency was welcomed with `bets` bets, having had `acknowledged`.
-    ///
-    /// # Errors
-    ///
-    /// When bets are missing that were acknowledged.
-    pub fn check_welcome(&self, agency: u32, told: u64) -> Result<(), Broken> {
-        let acknowledged = self.acknowledged.get(&agency).copied().unwrap_or_default();
-        match told < acknowledged {
-            true => Err(Broken::WrongWelcome {
-                agency,
-                told,
-                acknowledged,
-            }),
-            false => Ok(()),
-        }
+    /// Bets of the agency that were acknowledged, to any of its programs.
+    pub fn acknowledged(&self, agency: u32) -> u64 {
+        self.acknowledged.get(&agency).copied().unwrap_or_default()
     }
 
     /// An agency without Hello is about to send these bets in one batch.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use server::central::ConnectionId;
+use server::central::{ConnectionId, Durability};
 
 use crate::agency::{Happened, SimAgency};
 use crate::central::{SimCentral, Turned};
@@ -148,7 +148,10 @@ impl World {
         self.statistics.add("central crashes");
         self.central = None;
         self.backlog.clear();
-        self.network.central_crashes(power_cut);
+        // Without `always`, nothing is promised of what was acknowledged just before a power cut, so
+        // no such acknowledgement may arrive when the promise no longer covers it.
+        let loses_answers = power_cut && self.plan.rules.durability != Durability::Always;
+        self.network.central_crashes(power_cut, loses_answers);
         self.disk.restart(power_cut);
         if power_cut {
             self.statistics.add("central crashes by power cut");
@@ -158,7 +161,12 @@ impl World {
     }
 
     fn start_central(&mut self) -> Result<(), Broken> {
-        self.central = SimCentral::start(&self.disk, self.plan.rules, self.now)?;
+        self.central = SimCentral::start(
+            &self.disk,
+            self.plan.rules,
+            self.now,
+            self.statistics.clone(),
+        )?;
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
             let power_cut = self.disk.has_crashed() && self.rng.bool();
@@ -189,19 +197,33 @@ impl World {
         if agency.wants_connection(self.now) {
             let id = self.central.is_some().then(|| self.network.connect());
             self.backlog.extend(id);
+            agency.known_at_connecting = self.promise.acknowledged(number);
             agency.connect(id, self.now, &mut self.rng);
         }
         for happened in agency.step(&mut self.network, self.now, &mut self.rng) {
-            self.note(number, &happened)?;
+            self.note(index, &happened)?;
         }
         Ok(())
     }
 
-    fn note(&mut self, number: u32, happened: &Happened) -> Result<(), Broken> {
+    fn note(&mut self, index: usize, happened: &Happened) -> Result<(), Broken> {
+        let SimAgency {
+            plan,
+            known_at_connecting: acknowledged,
+            ..
+        } = &self.agencies[index];
+        let (number, acknowledged) = (plan.number, *acknowledged);
         self.tell(&format!("agency {number}: {happened:?}"));
         match happened {
             Happened::Welcomed(bets) => {
-                self.promise.check_welcome(number, *bets)?;
+                if *bets < acknowledged {
+                    let (agency, told) = (number, *bets);
+                    return Err(Broken::WrongWelcome {
+                        agency,
+                        told,
+                        acknowledged,
+                    });
+                }
                 self.promise.note_acknowledged(number, *bets);
                 if *bets > 0 {
                     self.statistics.add("resumes");
@@ -379,17 +401,22 @@ impl World {
 
     /// Somebody loses patience with a connection that is dead, or, while anything may fail, with any.
     fn time_out_someone(&mut self) {
-        if self.agencies.is_empty() {
+        let chosen = self.rng.usize(..self.agencies.len() + self.legacies.len());
+        let legacy = chosen.checked_sub(self.agencies.len());
+        let connection = match legacy {
+            None => self.agencies[chosen].connection(),
+            Some(legacy) => self.legacies[legacy].connection(),
+        };
+        let Some(id) = connection else { return };
+        let is_silent = self.network.agency_outlook(id) == Outlook::Silent;
+        let gives_up = is_silent || (self.is_faulty && self.rng.u8(..8) == 0);
+        if !gives_up {
             return;
         }
-        let index = self.rng.usize(..self.agencies.len());
-        let Some(id) = self.agencies[index].connection() else {
-            return;
-        };
-        let is_silent = self.network.agency_outlook(id) == Outlook::Silent;
-        if is_silent || (self.is_faulty && self.rng.u8(..8) == 0) {
-            self.agencies[index].time_out(&mut self.network, self.now, &mut self.rng);
-            self.statistics.add("timeouts of agencies");
+        self.statistics.add("timeouts of agencies");
+        match legacy {
+            None => self.agencies[chosen].time_out(&mut self.network, self.now, &mut self.rng),
+            Some(legacy) => self.legacies[legacy].time_out(&mut self.network),
         }
     }
 

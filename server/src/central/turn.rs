@@ -73,10 +73,10 @@ impl<F: DiskFile> Central<F> {
     pub fn end_turn(&mut self, now: Moment) -> Result<(), TurnError> {
         self.commit(now.elapsed)?;
         self.advance_draw()?;
-        if matches!(self.draw, DrawState::Held(_)) {
-            self.inform_parked();
-        } else {
-            self.expire_parked(now.elapsed);
+        match self.draw {
+            DrawState::Pending => self.expire_parked(now.elapsed),
+            DrawState::Drawing { .. } => {}
+            DrawState::Held(_) => self.inform_parked(),
         }
         Ok(())
     }

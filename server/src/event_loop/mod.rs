@@ -90,15 +90,19 @@ pub struct EventLoop<S> {
 }
 
 impl<S: Service> EventLoop<S> {
-    /// A loop that accepts from `listener` and serves with `service`. SIGTERM and SIGINT are caught
-    /// from here on.
+    /// A loop that accepts from `listener` and serves with `service` until one of `signals` comes,
+    /// or at once when one came already.
     ///
     /// # Errors
     ///
-    /// When the system gives no readiness notification or no signals.
-    pub fn new(mut listener: Listener, service: S, limits: Limits) -> io::Result<EventLoop<S>> {
+    /// When the system gives no readiness notification.
+    pub fn new(
+        mut listener: Listener,
+        mut signals: Signals,
+        service: S,
+        limits: Limits,
+    ) -> io::Result<EventLoop<S>> {
         let poll = Poll::new()?;
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
         poll.registry()
@@ -342,6 +346,7 @@ impl<S: Service> EventLoop<S> {
     fn disconnect(&mut self, id: ConnectionId) {
         if let Some(mut connection) = self.connections.remove(&id) {
             self.service.disconnected(id);
+            self.timers.forget_closed(&self.connections);
             connection.deregister(self.poll.registry());
             journal::connection_closed(connection.peer.ip());
         }
@@ -421,6 +426,16 @@ impl<S: Service> EventLoop<S> {
             self.sleep(events, Some(end - elapsed))?;
         }
     }
+}
+
+/// Catches SIGTERM and SIGINT from here on. That is the first thing a server does: opening a large
+/// store takes a while, and the first process of a container ignores a signal it does not catch.
+///
+/// # Errors
+///
+/// Whatever the system says.
+pub fn catch_signals() -> io::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT])
 }
 
 /// The day, in UTC.

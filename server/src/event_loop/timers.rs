@@ -1,10 +1,13 @@
 //! When to look at which connection again.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use crate::central::ConnectionId;
+
+/// Times of closed connections that are kept because removing them is not worth the while.
+const CLOSED_MAX: usize = 4096;
 
 /// Times at which a connection is to be looked at. A time set is never taken back: who is looked at
 /// in vain sets another.
@@ -17,6 +20,14 @@ impl Timers {
     /// Has `id` come out at `deadline`.
     pub fn set(&mut self, deadline: Duration, id: ConnectionId) {
         self.heap.push(Reverse((deadline, id)));
+    }
+
+    /// Forgets the times of connections that are not in `open`, when those have become many: short
+    /// connections must not fill the memory until their times have come.
+    pub fn forget_closed<T>(&mut self, open: &HashMap<ConnectionId, T>) {
+        if self.heap.len() > 2 * open.len() + CLOSED_MAX {
+            self.heap.retain(|Reverse((_, id))| open.contains_key(id));
+        }
     }
 
     /// The earliest time set.

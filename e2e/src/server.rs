@@ -1,0 +1,229 @@
+//! The server's program as a process.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Ended, Process};
+use crate::{HandAgency, binaries, log};
+
+const STORAGE: &str = "storage";
+
+/// How a server is to be started. It works in a temporary folder of its own, where its `config.ini`
+/// is, and where its files are in a folder within. Servers started from clones share these.
+#[derive(Clone, Debug)]
+pub struct ServerSetup {
+    folder: Arc<TempDir>,
+    /// The file's settings; a port of the system's choice among them.
+    settings: BTreeMap<String, String>,
+    /// What the file says instead of the settings.
+    file: Option<Vec<u8>>,
+    environment: Vec<(String, String)>,
+    arguments: Vec<OsString>,
+    descriptors_max: Option<u32>,
+}
+
+impl ServerSetup {
+    /// A lottery for `agencies` on a port of the system's choice, which logs everything.
+    pub fn lottery(agencies: u32) -> ServerSetup {
+        let setup = ServerSetup {
+            folder: Arc::new(tempfile::tempdir().unwrap()),
+            settings: BTreeMap::new(),
+            file: None,
+            environment: Vec::new(),
+            arguments: Vec::new(),
+            descriptors_max: None,
+        };
+        setup
+            .setting("SERVER_PORT", "0")
+            .setting("SERVER_BIND", "127.0.0.1")
+            .setting("STORAGE_DIR", STORAGE)
+            .setting("LOGGING_LEVEL", "DEBUG")
+            .setting("NUM_AGENCIES", &agencies.to_string())
+    }
+
+    /// An echo server on a port of the system's choice.
+    pub fn echo() -> ServerSetup {
+        ServerSetup::lottery(0).setting("SERVER_MODE", "echo")
+    }
+
+    /// Sets a key in the file.
+    pub fn setting(mut self, key: &str, value: &str) -> ServerSetup {
+        self.settings.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets a variable of the environment, which has no others.
+    pub fn env(mut self, variable: &str, value: &str) -> ServerSetup {
+        self.environment
+            .push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument to the command line.
+    pub fn arg(mut self, argument: impl Into<OsString>) -> ServerSetup {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Makes these bytes the file, instead of any settings.
+    pub fn file(mut self, bytes: impl Into<Vec<u8>>) -> ServerSetup {
+        self.file = Some(bytes.into());
+        self
+    }
+
+    /// Lets the server have no more than `most` descriptors open.
+    pub fn descriptors_max(mut self, most: u32) -> ServerSetup {
+        self.descriptors_max = Some(most);
+        self
+    }
+
+    /// The folder in which the server works.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder in which the server's files are.
+    pub fn storage(&self) -> PathBuf {
+        self.folder().join(STORAGE)
+    }
+
+    /// The bytes of `bets.csv`, as text.
+    pub fn bets_file(&self) -> String {
+        std::fs::read_to_string(self.storage().join("bets.csv")).unwrap()
+    }
+
+    /// The bytes of `closings.csv`, as text.
+    pub fn closings_file(&self) -> String {
+        std::fs::read_to_string(self.storage().join("closings.csv")).unwrap()
+    }
+
+    /// Starts the server and waits until it listens.
+    pub fn start(&self) -> ServerProcess {
+        let process = self.start_process();
+        let line = process.wait_for_lines("action: listen | result: success", 1);
+        let address = format!("127.0.0.1:{}", log::value(&line, "port"));
+        ServerProcess {
+            process,
+            setup: self.clone(),
+            address: address.parse().unwrap(),
+        }
+    }
+
+    /// Runs a server that is expected to end by itself.
+    pub fn run(&self) -> Ended {
+        self.start_process().wait_for_end()
+    }
+
+    /// Sends SIGTERM to a server as soon as its log has a line with `text`, whether it listens or
+    /// not.
+    pub fn terminate_at(&self, text: &str) -> Ended {
+        let mut process = self.start_process();
+        process.wait_for_lines(text, 1);
+        process.end_by(Signal::TERM)
+    }
+
+    fn start_process(&self) -> Process {
+        Process::start(&mut self.command())
+    }
+
+    fn command(&self) -> Command {
+        let settings = self.settings.iter();
+        let settings: String = settings
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect();
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => format!("[DEFAULT]\n{settings}").into_bytes(),
+        };
+        std::fs::write(self.folder().join("config.ini"), file).unwrap();
+        let mut command = match self.descriptors_max {
+            None => Command::new(binaries::server()),
+            Some(most) => {
+                let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                let mut shell = Command::new("/bin/sh");
+                shell.arg("-c").arg(script).arg(binaries::server());
+                shell
+            }
+        };
+        command
+            .current_dir(self.folder())
+            .env_clear()
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            .args(&self.arguments);
+        command
+    }
+}
+
+/// A server that listens. It is killed when the test lets go of it.
+#[derive(Debug)]
+pub struct ServerProcess {
+    process: Process,
+    setup: ServerSetup,
+    address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How it was started; its files are reached by this, and further servers in its place.
+    pub fn setup(&self) -> &ServerSetup {
+        &self.setup
+    }
+
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A new connection to it.
+    pub fn connect(&self) -> HandAgency {
+        HandAgency::connect(self.address)
+    }
+
+    /// The log so far. A line may be missing that the server wrote a moment ago.
+    pub fn log(&self) -> Vec<String> {
+        self.process.log()
+    }
+
+    /// Waits until the log has a line with `text`, and gives the first.
+    pub fn wait_for_line(&self, text: &str) -> String {
+        self.process.wait_for_lines(text, 1)
+    }
+
+    /// Waits until the log has `count` lines with `text`.
+    pub fn wait_for_lines(&self, text: &str, count: usize) {
+        self.process.wait_for_lines(text, count);
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn terminate(mut self) -> Ended {
+        self.end_by(Signal::TERM)
+    }
+
+    /// Ends it with SIGINT.
+    pub fn interrupt(mut self) -> Ended {
+        self.end_by(Signal::INT)
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    pub fn kill(mut self) -> Ended {
+        self.end_by(Signal::KILL)
+    }
+
+    /// Whatever a test is about, nothing is said on standard error, where a panic would be.
+    fn end_by(&mut self, signal: Signal) -> Ended {
+        let ended = self.process.end_by(signal).in_good_form();
+        assert_eq!(ended.complaints, [""; 0]);
+        ended
+    }
+}

@@ -1,0 +1,32 @@
+//! The promise holds in a few hundred worlds, and every world is the same each time.
+
+use lottery_simulation::statistics::{Counts, merge};
+use lottery_simulation::world::World;
+
+#[test]
+fn the_promise_holds_in_a_few_hundred_worlds() {
+    let mut counts = Counts::new();
+    for seed in 0..400 {
+        match World::new(seed, false).run() {
+            Ok(met) => merge(&mut counts, &met),
+            Err(broken) => panic!("seed {seed}: {broken}"),
+        }
+    }
+    for name in [
+        "central crashes",
+        "takeovers",
+        "resumes",
+        "torn writes",
+        "cut connections",
+    ] {
+        assert!(counts.contains_key(name), "{name}: {counts:?}");
+    }
+}
+
+#[test]
+fn a_seed_makes_the_same_world_again() {
+    for seed in 0..20 {
+        let [first, second] = [(); 2].map(|()| World::new(seed, false).run().ok());
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
