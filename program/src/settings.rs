@@ -12,6 +12,8 @@ use std::{fmt, fs, io};
 use clap::{Arg, ArgMatches, Command};
 use thiserror::Error;
 
+const CONFIG_FLAG: &str = "config";
+
 /// A setting.
 #[derive(Debug)]
 pub struct Key {
@@ -144,14 +146,20 @@ pub struct Settings {
 impl Declaration {
     /// Adds a flag for each key to `command`, and `--config` for the file.
     pub fn add_flags(&self, command: Command) -> Command {
-        let file = Arg::new("config")
-            .long("config")
+        self.add_some_flags(command, |_| true)
+    }
+
+    /// Adds a flag for each key whose name `wanted` takes to `command`, and `--config`.
+    pub fn add_some_flags(&self, command: Command, wanted: impl Fn(&str) -> bool) -> Command {
+        let file = Arg::new(CONFIG_FLAG)
+            .long(CONFIG_FLAG)
             .value_name("FILE")
             .help(format!(
                 "Settings file [default: {}, if there]",
                 self.default_file
             ));
-        self.keys.iter().fold(command.arg(file), |command, key| {
+        let keys = self.keys.iter().filter(|key| wanted(key.name));
+        keys.fold(command.arg(file), |command, key| {
             let default = match key.default {
                 Some(default) => format!("[{}, default: {default}]", key.variables[0]),
                 None => format!("[{}]", key.variables[0]),
@@ -182,7 +190,7 @@ impl Declaration {
                 values.insert(key.name, (default.to_owned(), Source::Default));
             }
         }
-        let path = flags.get_one::<String>("config");
+        let path = flag(flags, CONFIG_FLAG);
         for (key, value, source) in self.read_file(path.map(Path::new))? {
             values.insert(key, (value, source));
         }
@@ -192,7 +200,7 @@ impl Declaration {
                 let value = value.to_string_lossy().into_owned();
                 values.insert(key.name, (value, Source::Environment(name)));
             }
-            if let Some(value) = flags.get_one::<String>(key.name) {
+            if let Some(value) = flag(flags, key.name) {
                 values.insert(key.name, (value.clone(), Source::Flag(key.flag)));
             }
         }
@@ -315,6 +323,11 @@ impl Settings {
             .find(|key| key.name == name)
             .expect("programs ask for keys of their own table, which their tests read in full")
     }
+}
+
+/// The value of a flag, if the command has that flag and it was given.
+fn flag<'a>(flags: &'a ArgMatches, name: &str) -> Option<&'a String> {
+    flags.try_get_one(name).ok().flatten()
 }
 
 /// How a command line ended that asks for no work.

@@ -11,8 +11,10 @@
 //! The event loop serves anything that is a [`service::Service`]: the switchboard, or the [`echo`]
 //! service of the first exercises. The simulator drives the switchboard without the event loop.
 //!
-//! Around them: [`config`] says how the server is set up, and [`journal`] has every log line.
+//! Around them: [`config`] says how the server is set up, [`journal`] has every log line, and
+//! [`audit`] checks the files of a server that does not run.
 
+pub mod audit;
 pub mod central;
 pub mod config;
 pub mod echo;

@@ -8,6 +8,7 @@ use lottery_core::store::{Folder, Store};
 use lottery_program::log_line::start_logging;
 use lottery_program::settings::{CommandLineEnd, parse_command_line};
 use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
+use server::audit::Audit;
 use server::central::Central;
 use server::config::{Config, DECLARATION, Mode};
 use server::echo::Echo;
@@ -16,6 +17,8 @@ use server::journal;
 use server::service::Service;
 use server::switchboard::Switchboard;
 use signal_hook_mio::v1_0::Signals;
+
+const AUDIT: &str = "audit";
 
 fn main() -> ExitCode {
     let flags = match parse_command_line(command(), std::env::args_os()) {
@@ -26,10 +29,15 @@ fn main() -> ExitCode {
         }
         Err(CommandLineEnd::Complaint(line)) => return complain(EXIT_CONFIGURATION, &line),
     };
-    let config = match Config::load(&flags, |name| std::env::var_os(name)) {
+    let (flags, is_audit) = match flags.subcommand() {
+        Some((_, flags)) => (flags, true),
+        None => (&flags, false),
+    };
+    let config = match Config::load(flags, |name| std::env::var_os(name)) {
         Ok(config) => config,
         Err(error) => return complain(EXIT_CONFIGURATION, &error.to_string()),
     };
+    let run = if is_audit { audit } else { run };
     match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(EXIT_FAILURE, &format!("{error:#}")),
@@ -46,7 +54,20 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("The central of the national lottery: stores the agencies' bets and holds the draw.")
         .after_help("Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery");
-    DECLARATION.add_flags(command)
+    let audit = Command::new(AUDIT)
+        .about("Checks the files of a lottery whose server does not run: recounts the bets of each agency and compares them with what it closed with.")
+        .after_help("Exit code 0: they agree. 1: they do not, and standard error says where.");
+    let audit =
+        DECLARATION.add_some_flags(audit, |key| matches!(key, "STORAGE_DIR" | "WINNING_NUMBER"));
+    DECLARATION.add_flags(command).subcommand(audit)
+}
+
+fn audit(config: &Config) -> Result<()> {
+    let folder = Folder::new(&config.storage_dir);
+    let audit = Audit::of(&folder, config.rules.winning_number)
+        .with_context(|| format!("auditing the store in {}", config.storage_dir.display()))?;
+    print!("{audit}");
+    Ok(())
 }
 
 fn run(config: &Config) -> Result<()> {

@@ -74,6 +74,30 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Opens a file to look at it, which no server may use at the time.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says; also when it does not exist, or a server has it open.
+    pub fn open_to_look(&self, name: &str) -> io::Result<File> {
+        let file = File::open(self.path.join(name))?;
+        expect_lock(file.try_lock_shared())?;
+        Ok(file)
+    }
+}
+
+fn expect_lock(result: Result<(), TryLockError>) -> io::Result<()> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another process has it open; expected a folder that no server uses",
+        )),
+    }
+}
+
 impl Disk for Folder {
     type File = File;
 
@@ -85,16 +109,7 @@ impl Disk for Folder {
             .create(true)
             .truncate(false)
             .open(self.path.join(name))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::ResourceBusy,
-                    "another process has it open; expected a folder of this server's own",
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        expect_lock(file.try_lock())?;
         // A new file's name is on the medium only once its folder is.
         File::open(&self.path)?.sync_all()?;
         Ok(file)
