@@ -42,6 +42,12 @@ pub enum Broken {
         /// Bets that are there, on the medium where that is promised.
         stored: u64,
     },
+    /// A batch of an agency without Hello was acknowledged and is not there.
+    #[error("agency {agency}, without Hello: an acknowledged batch is not stored")]
+    LostBatch {
+        /// The agency.
+        agency: u32,
+    },
     /// An agency counts as finished that is not.
     #[error("agency {agency} is closed with {closed} bets and has {planned}")]
     ClosedEarly {
@@ -225,11 +231,7 @@ impl Promise {
         for attempt in &self.legacy.acknowledged {
             if !stored.attempts.contains(attempt) {
                 let agency = self.legacy.agency.get(attempt).copied().unwrap_or_default();
-                return Err(Broken::Lost {
-                    agency,
-                    acknowledged: *attempt,
-                    stored: 0,
-                });
+                return Err(Broken::LostBatch { agency });
             }
         }
         self.stored(&disk.cached(BETS_FILE))?;

@@ -170,10 +170,7 @@ impl World {
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
             let power_cut = self.disk.has_crashed() && self.rng.bool();
-            self.disk.restart(power_cut);
-            if power_cut {
-                self.promise.note_power_cut(&self.disk)?;
-            }
+            self.crash_central(power_cut)?;
         } else if self.is_drawn {
             self.statistics.add("restarts after the draw");
         }
