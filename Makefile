@@ -7,6 +7,9 @@ COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker co
 DEV = $(COMPOSE) -f docker-compose-dev.yaml
 NETCAT = $(COMPOSE) -f docker-compose-netcat.yaml
 
+# What --version tells in the images.
+export COMMIT := $(shell git rev-parse --short=10 HEAD 2>/dev/null)
+
 # The Dockerfiles' cache mounts need BuildKit, which older engines leave off by default.
 export DOCKER_BUILDKIT = 1
 export COMPOSE_DOCKER_CLI_BUILD = 1
@@ -60,8 +63,8 @@ simulate: ## The lottery in worlds where everything fails: SEEDS=100000 FIRST_SE
 
 .PHONY: docker-image
 docker-image: ## The images server:latest and client:latest
-	docker build -f ./server/Dockerfile -t server:latest .
-	docker build -f ./client/Dockerfile -t client:latest .
+	docker build --build-arg COMMIT -f ./server/Dockerfile -t server:latest .
+	docker build --build-arg COMMIT -f ./client/Dockerfile -t client:latest .
 
 .PHONY: docker-compose-up
 docker-compose-up: docker-compose-dev.yaml unpack-datasets ## Build the images and start docker-compose-dev.yaml

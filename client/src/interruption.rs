@@ -83,7 +83,8 @@ impl Interruption {
         check(&self.lock())
     }
 
-    /// Sleeps for `duration`, or until a signal comes.
+    /// Sleeps for `duration`, or until a signal comes. Who sleeps works with no stream: one that
+    /// was guarded is let go of, and closed if nobody else has it.
     ///
     /// # Errors
     ///
@@ -91,6 +92,7 @@ impl Interruption {
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
         let end = Instant::now() + duration;
         let mut state = self.lock();
+        state.wake = None;
         loop {
             check(&state)?;
             let left = end.saturating_duration_since(Instant::now());

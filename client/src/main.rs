@@ -13,7 +13,7 @@ use client::lottery::{LotteryError, take_part};
 use client::{echo, journal};
 use lottery_program::log_line::start_logging;
 use lottery_program::settings::{CommandLineEnd, parse_command_line};
-use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
+use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE, VERSION};
 
 fn main() -> ExitCode {
     let flags = match parse_command_line(command(), std::env::args_os()) {
@@ -42,16 +42,16 @@ fn complain(code: u8, line: &str) -> ExitCode {
 
 fn command() -> Command {
     let command = Command::new("client")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("A betting agency of the national lottery: sends its bets, and learns who has won.")
         .after_help("Example: client --id 1 --server-address localhost:12345 --data-path bets.csv");
     DECLARATION.add_flags(command)
 }
 
 fn run(config: &Config, today: time::Date) -> Result<ExitCode> {
+    let interruption = Interruption::listen().context("listening for signals")?;
     start_logging(config.log_level)?;
     journal::configured(&config.as_written);
-    let interruption = Interruption::listen().context("listening for signals")?;
     match &config.mode {
         Mode::Echo { amount, period } => {
             let result = echo::run(config.id, *amount, *period, &config.network, &interruption);

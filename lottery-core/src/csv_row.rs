@@ -3,7 +3,9 @@
 //! A bet has no line breaks, so a line is a row, and a quote that somebody forgot to close spoils
 //! that row alone.
 
-use csv::{ByteRecord, ReaderBuilder};
+use std::io::Read;
+
+use csv::{ByteRecord, ReaderBuilder, Terminator};
 use memchr::{memchr, memchr_iter};
 use thiserror::Error;
 
@@ -55,7 +57,9 @@ pub fn fields<'a, const N: usize>(
     Ok(fields)
 }
 
-/// Quotes are rare, so the whole of CSV's grammar is left to the library here.
+/// Quotes are rare, so the whole of CSV's grammar is left to the library here, but for two things
+/// that it knows of files and that are not so within a row: that a carriage return ends a row, and
+/// that a byte order mark at the beginning means nothing. Behind an empty line it takes one for text.
 fn quoted_fields<'a, const N: usize>(
     row: &[u8],
     unquoted: &'a mut ByteRecord,
@@ -63,8 +67,9 @@ fn quoted_fields<'a, const N: usize>(
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        .terminator(Terminator::Any(b'\n'))
         .buffer_capacity(row.len())
-        .from_reader(row);
+        .from_reader(b"\n".chain(row));
     // Reading bytes from memory into bytes cannot fail; if it did, the record would be empty.
     let _ = reader.read_byte_record(unquoted);
     if unquoted.len() != N {
@@ -74,4 +79,24 @@ fn quoted_fields<'a, const N: usize>(
         });
     }
     Ok(std::array::from_fn(|index| &unquoted[index]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carriage_returns_and_byte_order_marks_are_text_with_quotes_and_without() {
+        for (row, expected) in [
+            ("a,b\rc,d", ["a", "b\rc", "d"]),
+            ("\"a\",b\rc,d", ["a", "b\rc", "d"]),
+            ("\r\"a\",b,c", ["\r\"a\"", "b", "c"]),
+            ("\u{feff}a,b,c", ["\u{feff}a", "b", "c"]),
+            ("\u{feff}a,\"b\",c", ["\u{feff}a", "b", "c"]),
+        ] {
+            let mut unquoted = ByteRecord::new();
+            let fields = fields(row.as_bytes(), &mut unquoted).unwrap();
+            assert_eq!(fields, expected.map(str::as_bytes), "{row:?}");
+        }
+    }
 }

@@ -6,8 +6,8 @@ use lottery_core::bet::{Bet, UncheckedBet};
 use lottery_core::protocol::reply::{AgencyState, ReplyScanner};
 use lottery_core::protocol::request::{self, RequestScanner};
 use lottery_core::protocol::{
-    Code, FrameAssembler, FrameError, Malformed, Reply, Request, Scan, Scanner, Welcome,
-    bet_encoding,
+    Code, FrameAssembler, FrameError, Malformed, Reply, Request, Scan, Scanner, StatusReport,
+    Welcome, bet_encoding,
 };
 use proptest::prelude::*;
 use time::macros::date;
@@ -56,6 +56,7 @@ fn requests() -> Vec<(Vec<u8>, Request<'static>)> {
                 agency: 5,
             },
         ),
+        (vec![0, 32], Request::Status),
     ]
 }
 
@@ -79,6 +80,14 @@ fn replies() -> Vec<(Vec<u8>, Reply)> {
                 bets: 258,
                 crc: 0xcbf4_3926,
                 state: AgencyState::Closed,
+            }),
+        ),
+        (
+            vec![0, 33, 0, 0, 0, 5, 0, 0, 1, 2, 2],
+            Reply::StatusReport(StatusReport {
+                agencies: 5,
+                missing: 258,
+                state: AgencyState::Drawn,
             }),
         ),
     ]
@@ -133,6 +142,7 @@ fn every_request_has_the_bytes_of_the_protocol() {
     request::encode_all_bets_sent(&mut built);
     request::encode_request_winners(&mut built);
     request::encode_hello(5, &mut built);
+    request::encode_status(&mut built);
     let written: Vec<u8> = requests()
         .into_iter()
         .flat_map(|(bytes, _)| bytes)
@@ -216,11 +226,11 @@ fn a_frame_of_exactly_the_bound_is_accepted_and_one_byte_more_is_not() {
 
 #[test]
 fn types_of_the_other_side_and_unknown_ones_are_refused() {
-    for unknown in [0, 2, 3, 7, 9, 10, u16::MAX] {
+    for unknown in [0, 2, 3, 7, 9, 10, 33, u16::MAX] {
         let result = RequestScanner::new(MAX_FRAME).scan(&unknown.to_be_bytes());
         assert_eq!(result, Err(FrameError::UnknownType(unknown)));
     }
-    for unknown in [0, 1, 4, 5, 6, 8, 10, u16::MAX] {
+    for unknown in [0, 1, 4, 5, 6, 8, 10, 32, u16::MAX] {
         let result = ReplyScanner::new(0).scan(&unknown.to_be_bytes());
         assert_eq!(result, Err(FrameError::UnknownType(unknown)));
     }

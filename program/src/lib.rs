@@ -7,6 +7,9 @@
 //! * [`values`]: the kinds of value that keys have: durations, sizes, levels, addresses' ports.
 //! * [`log_line`]: the logger, and values that are safe inside a log line.
 
+/// The programs' version: the package's, and the commit that it was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOTTERY_COMMIT"), ")");
+
 pub mod log_line;
 pub mod settings;
 pub mod values;

@@ -6,13 +6,21 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use clap::{Arg, ArgMatches, Command};
 use thiserror::Error;
 
+use crate::log_line::Value;
+
 const CONFIG_FLAG: &str = "config";
+
+/// The longest settings file. Some keys and comments have a few thousand bytes; what is longer is
+/// another kind of file, or one made to keep the parser busy.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A setting.
 #[derive(Debug)]
@@ -217,7 +225,7 @@ impl Declaration {
         let is_optional = path.is_none();
         let path = path.unwrap_or(Path::new(self.default_file));
         let expected = self.file_expected;
-        let text = match fs::read_to_string(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) if is_optional && error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Vec::new());
@@ -234,7 +242,8 @@ impl Declaration {
         let entries = (self.parse_file)(&text).map_err(|reason| SettingsError::UnparsableFile {
             path: path.to_owned(),
             expected,
-            reason,
+            // A parser may quote the file, line breaks and all.
+            reason: Value(&reason).to_string(),
         })?;
         entries
             .into_iter()
@@ -266,6 +275,16 @@ impl Declaration {
             advice,
         }
     }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut bounded = File::open(path)?.take(FILE_BYTES_MAX + 1);
+    if bounded.read_to_string(&mut text)? as u64 > FILE_BYTES_MAX {
+        let reason = format!("it is longer than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(text)
 }
 
 impl Settings {

@@ -120,6 +120,10 @@ impl Service for Echo {
         self.lines.get_mut(&id).map(|line| &mut line.outgoing)
     }
 
+    fn log_standing(&self) {
+        journal::echo_standing(self.lines.len());
+    }
+
     fn shut_down(&mut self, _now: Moment) -> Result<(), TurnError> {
         Ok(())
     }

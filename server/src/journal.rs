@@ -5,7 +5,9 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use crate::healthcheck;
 use log::{Level, debug, error, info, log_enabled, warn};
 use lottery_core::bet::Bet;
 use lottery_core::protocol::Code;
@@ -88,6 +90,53 @@ pub fn drawn() {
     info!("action: sorteo | result: success");
 }
 
+/// What a lottery came to.
+#[derive(Clone, Copy, Debug)]
+pub struct DaySummary {
+    /// Agencies that took part.
+    pub agencies: u32,
+    /// Their bets.
+    pub bets: u64,
+    /// Bets that won.
+    pub winners: usize,
+    /// From this run's first request to the draw.
+    pub duration: Duration,
+}
+
+/// What the lottery came to, after the draw.
+pub fn day_summed_up(summary: &DaySummary) {
+    let DaySummary {
+        agencies,
+        bets,
+        winners,
+        duration,
+    } = summary;
+    let milliseconds = duration.as_millis();
+    info!(
+        "action: resumen | result: success | agencias: {agencies} | apuestas: {bets} | \
+         ganadores: {winners} | duracion: {milliseconds}ms"
+    );
+}
+
+/// How far the lottery is, on request.
+pub fn standing(agencies: u32, missing: u32) {
+    info!("action: estado | result: success | agencias: {agencies} | faltan: {missing}");
+}
+
+/// Where an agency stands, on request.
+pub fn agency_standing(agency: u32, phase: impl Display, bets: u64, is_connected: bool) {
+    let connected = if is_connected { "si" } else { "no" };
+    info!(
+        "action: estado_agencia | result: success | agencia: {agency} | fase: {phase} | \
+         apuestas: {bets} | conectada: {connected}"
+    );
+}
+
+/// How many connections the echo service has, on request.
+pub fn echo_standing(connections: usize) {
+    info!("action: estado | result: success | conexiones: {connections}");
+}
+
 /// A parked agency was told that the draw was not held in time.
 pub fn draw_timed_out(agency: u32, missing: &[u32]) {
     let missing: Vec<String> = missing.iter().map(u32::to_string).collect();
@@ -137,9 +186,17 @@ pub fn listening(address: impl Display, port: u16) {
     info!("action: listen | result: success | ip: {address} | port: {port}");
 }
 
-/// A connection was accepted.
+/// A connection was accepted. Health checks come every few seconds and are nobody's news.
 pub fn accepted(peer: IpAddr) {
-    info!("action: accept_connections | result: success | ip: {peer}");
+    let level = if peer == healthcheck::SOURCE {
+        Level::Debug
+    } else {
+        Level::Info
+    };
+    log::log!(
+        level,
+        "action: accept_connections | result: success | ip: {peer}"
+    );
 }
 
 /// Accepting failed and will be tried again; logged once until it works.

@@ -12,13 +12,15 @@
 //! service of the first exercises. The simulator drives the switchboard without the event loop.
 //!
 //! Around them: [`config`] says how the server is set up, [`journal`] has every log line, and
-//! [`audit`] checks the files of a server that does not run.
+//! [`audit`] checks the files of a server that does not run, and [`healthcheck`] asks one that
+//! does.
 
 pub mod audit;
 pub mod central;
 pub mod config;
 pub mod echo;
 pub mod event_loop;
+pub mod healthcheck;
 pub mod journal;
 pub mod service;
 pub mod switchboard;

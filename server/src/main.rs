@@ -3,22 +3,25 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 use lottery_core::store::{Folder, Store};
 use lottery_program::log_line::start_logging;
 use lottery_program::settings::{CommandLineEnd, parse_command_line};
-use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
+use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE, VERSION};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::audit::Audit;
 use server::central::Central;
 use server::config::{Config, DECLARATION, Mode};
 use server::echo::Echo;
 use server::event_loop::{EventLoop, Listener, catch_signals};
+use server::healthcheck;
 use server::journal;
 use server::service::Service;
 use server::switchboard::Switchboard;
 use signal_hook_mio::v1_0::Signals;
 
 const AUDIT: &str = "audit";
+const HEALTHCHECK: &str = "healthcheck";
 
 fn main() -> ExitCode {
     let flags = match parse_command_line(command(), std::env::args_os()) {
@@ -37,7 +40,11 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(EXIT_CONFIGURATION, &error.to_string()),
     };
-    let run = if is_audit { audit } else { run };
+    let run = match (is_audit, flags.try_get_one(HEALTHCHECK)) {
+        (true, _) => audit,
+        (false, Ok(Some(true))) => check_health,
+        _ => run,
+    };
     match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(EXIT_FAILURE, &format!("{error:#}")),
@@ -51,7 +58,7 @@ fn complain(code: u8, line: &str) -> ExitCode {
 
 fn command() -> Command {
     let command = Command::new("server")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("The central of the national lottery: stores the agencies' bets and holds the draw.")
         .after_help("Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery");
     let audit = Command::new(AUDIT)
@@ -59,7 +66,19 @@ fn command() -> Command {
         .after_help("Exit code 0: they agree. 1: they do not, and standard error says where.");
     let audit =
         DECLARATION.add_some_flags(audit, |key| matches!(key, "STORAGE_DIR" | "WINNING_NUMBER"));
-    DECLARATION.add_flags(command).subcommand(audit)
+    let healthcheck = Arg::new(HEALTHCHECK)
+        .long(HEALTHCHECK)
+        .action(ArgAction::SetTrue)
+        .help("Ask the running server with these settings for its state, and end");
+    DECLARATION
+        .add_flags(command)
+        .arg(healthcheck)
+        .subcommand(audit)
+}
+
+fn check_health(config: &Config) -> Result<()> {
+    println!("{}", healthcheck::check(config.address, config.mode)?);
+    Ok(())
 }
 
 fn audit(config: &Config) -> Result<()> {
@@ -72,6 +91,7 @@ fn audit(config: &Config) -> Result<()> {
 
 fn run(config: &Config) -> Result<()> {
     let signals = catch_signals().context("catching signals")?;
+    raise_descriptor_limit();
     start_logging(config.logging_level)?;
     journal::configured(&config.as_written);
     match config.mode {
@@ -90,6 +110,18 @@ fn run(config: &Config) -> Result<()> {
             )
         }
     }
+}
+
+/// Lets the server have as many descriptors as the system would give it: the limit that programs
+/// start with is meant for those that use select(2), and is less than MAX_CONNECTIONS. Where it
+/// cannot be raised it stays, and who finds no descriptor waits.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 fn serve(config: &Config, signals: Signals, service: impl Service) -> Result<()> {

@@ -50,6 +50,9 @@ pub trait Service {
     /// What is to be sent to a connection, until it is disconnected.
     fn outgoing(&mut self, id: ConnectionId) -> Option<&mut Outgoing>;
 
+    /// Logs how things stand, because somebody asked by a signal.
+    fn log_standing(&self);
+
     /// Makes everything last that was taken, as the last act of a run.
     ///
     /// # Errors

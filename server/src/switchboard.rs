@@ -255,6 +255,10 @@ impl<F: DiskFile> Service for Switchboard<F> {
         self.lines.get_mut(&id).map(|line| &mut line.outgoing)
     }
 
+    fn log_standing(&self) {
+        self.central.log_standing();
+    }
+
     fn shut_down(&mut self, now: Moment) -> Result<(), TurnError> {
         self.central.shut_down(now)?;
         for output in self.central.take_outputs() {

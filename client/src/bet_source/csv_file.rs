@@ -62,6 +62,13 @@ pub struct CsvFile<R> {
     report: R,
 }
 
+/// What there was to read of a file.
+enum ReadLine {
+    None,
+    Whole,
+    TooLong,
+}
+
 impl<R: FnMut(&RowError)> CsvFile<R> {
     /// Opens the file of `agency`; its bets are checked against the day `today`, and `report` is
     /// told of each row that is no valid bet, once.
@@ -89,31 +96,33 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         })
     }
 
-    /// Reads a line, without its end, and says whether there was one. Of one that is too long the
-    /// beginning is kept.
-    fn read_line(&mut self) -> Result<bool, SourceError> {
+    /// Reads a line, without its end. Of one that is too long the beginning is kept, and is of no
+    /// use.
+    fn read_line(&mut self) -> Result<ReadLine, SourceError> {
         self.line.clear();
         let mut limited = (&mut self.reader).take(LINE_BYTES_MAX as u64 + 1);
-        let read = limited
+        let result = limited
             .read_until(b'\n', &mut self.line)
             .and_then(|read| {
-                if self.line.last() != Some(&b'\n') && read > LINE_BYTES_MAX {
+                let is_cut = read > LINE_BYTES_MAX && self.line.last() != Some(&b'\n');
+                if is_cut {
                     self.reader.skip_until(b'\n')?;
                 }
-                Ok(read)
+                Ok(match read {
+                    0 => ReadLine::None,
+                    _ if is_cut => ReadLine::TooLong,
+                    _ => ReadLine::Whole,
+                })
             })
             .map_err(|error| SourceError {
                 path: self.path.clone(),
                 error,
-            })?;
+            });
         self.line_number += 1;
-        if self.line.last() == Some(&b'\n') {
-            self.line.pop();
-            if self.line.last() == Some(&b'\r') {
-                self.line.pop();
-            }
+        for end in *b"\n\r" {
+            self.line.pop_if(|byte| *byte == end);
         }
-        Ok(read > 0)
+        result
     }
 
     fn reject(&mut self, problem: RowProblem) {
@@ -140,7 +149,15 @@ impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     }
 
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
-        while self.read_line()? {
+        loop {
+            match self.read_line()? {
+                ReadLine::None => return Ok(None),
+                ReadLine::Whole => {}
+                ReadLine::TooLong => {
+                    self.reject(RowProblem::TooLong);
+                    continue;
+                }
+            }
             let mut row = &self.line[..];
             if self.line_number == 1 {
                 row = row.strip_prefix(BYTE_ORDER_MARK).unwrap_or(row);
@@ -153,7 +170,6 @@ impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
                 Err(problem) => self.reject(problem),
             }
         }
-        Ok(None)
     }
 
     fn rejected(&self) -> u64 {
@@ -167,9 +183,6 @@ fn read_row<'a>(
     unquoted: &'a mut csv::ByteRecord,
     today: Date,
 ) -> Result<Bet<'a>, RowProblem> {
-    if row.len() > LINE_BYTES_MAX {
-        return Err(RowProblem::TooLong);
-    }
     let [first_name, last_name, document, birthdate, number] = fields(row, unquoted)?;
     let text = BetText {
         first_name,
@@ -225,6 +238,7 @@ mod tests {
             format!("{ANA}\n{ANA}\n"),
             format!("{ANA}\r\n{ANA}\r\n"),
             format!("{ANA}\n\n{ANA}"),
+            format!("{ANA}\r\n{ANA}\r"),
             format!("\u{feff}{ANA}\r\n{ANA}\r\n\r\n"),
         ] {
             assert_eq!(read(bytes), (vec![1, 1], vec![]));
@@ -278,6 +292,24 @@ mod tests {
             complaints,
             ["2: longer than 4096 bytes", "4: longer than 4096 bytes"]
         );
+    }
+
+    /// The beginning of the line alone would be a bet, on another number.
+    #[test]
+    fn a_line_that_is_too_long_is_no_bet_even_if_its_beginning_is_one() {
+        let zeros = "0".repeat(5000);
+        for beginning in ["", "\u{feff}"] {
+            let (documents, complaints) = read(format!("{beginning}Ana,Paz,1,1999-03-17,{zeros}7"));
+            assert_eq!(documents, []);
+            assert_eq!(complaints, ["1: longer than 4096 bytes"]);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_carriage_return_in_a_row_is_not_left_out_in_silence() {
+        let (documents, complaints) = read("\"Ana\",Paz,1,1999-03-17,7\rEva,Paz,2,1999-03-17,7\n");
+        assert_eq!(documents, []);
+        assert_eq!(complaints.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The wire protocol between agencies and central: binary, big-endian, over TCP.
 //!
 //! Every message starts with two bytes, its type. Types 1–7 are those of agencies that exist
-//! already; 8 and 9 are ours. Nothing here reads a socket: bytes come in slices of whatever size
+//! already; the others are ours. Nothing here reads a socket: bytes come in slices of whatever size
 //! the network made of them.
 //!
 //! | type | message | from | after the type |
@@ -15,6 +15,8 @@
 //! | 7 | InformWinners | central | `u64` count, then `u32` DNIs |
 //! | 8 | Hello | agency | `u16` version, `u32` agency |
 //! | 9 | Welcome | central | `u64` bets, `u32` CRC-32, `u8` state |
+//! | 32 | Status | anybody | nothing |
+//! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` state |
 //!
 //! Reading is in two steps, each of which has one job. A *scanner* ([`request::RequestScanner`],
 //! [`reply::ReplyScanner`]) answers "is a whole frame here?" without building anything, refuses
@@ -31,7 +33,7 @@ pub mod request;
 use thiserror::Error;
 
 pub use frame::{FrameAssembler, FrameError, Scan, Scanner};
-pub use reply::{Reply, Welcome};
+pub use reply::{Reply, StatusReport, Welcome};
 pub use request::Request;
 
 /// The version that [`Request::Hello`] carries.
@@ -51,6 +53,9 @@ mod message_type {
     pub const INFORM_WINNERS: u16 = 7;
     pub const HELLO: u16 = 8;
     pub const WELCOME: u16 = 9;
+    // Numbers between are left for messages of the lottery itself.
+    pub const STATUS: u16 = 32;
+    pub const STATUS_REPORT: u16 = 33;
 }
 
 /// Bytes of a message's type.

@@ -1,4 +1,4 @@
-//! What the central says: messages 2, 3, 7 and 9.
+//! What the central says: messages 2, 3, 7, 9 and 33.
 
 use super::frame::{FrameError, Scan, Scanner};
 use super::{Code, Malformed, TYPE_BYTES, message_type, reader::Reader};
@@ -7,6 +7,7 @@ const FAILED_BYTES: usize = TYPE_BYTES + 2;
 const WINNERS_HEADER_BYTES: usize = TYPE_BYTES + 8;
 const DOCUMENT_BYTES: usize = 4;
 const WELCOME_BYTES: usize = TYPE_BYTES + 8 + 4 + 1;
+const STATUS_REPORT_BYTES: usize = TYPE_BYTES + 4 + 4 + 1;
 
 /// A message from the central.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,19 @@ pub enum Reply {
     InformWinners(Vec<u32>),
     /// Where the agency stands.
     Welcome(Welcome),
+    /// How far the lottery is.
+    StatusReport(StatusReport),
+}
+
+/// The answer to a Status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusReport {
+    /// Agencies that take part.
+    pub agencies: u32,
+    /// Those of them that have not sent everything.
+    pub missing: u32,
+    /// [`AgencyState::Betting`] until the draw, and then [`AgencyState::Drawn`].
+    pub state: AgencyState,
 }
 
 /// The answer to a Hello.
@@ -63,12 +77,12 @@ impl Reply {
             message_type::WELCOME => Reply::Welcome(Welcome {
                 bets: reader.u64()?,
                 crc: reader.u32()?,
-                state: match reader.u8()? {
-                    0 => AgencyState::Betting,
-                    1 => AgencyState::Closed,
-                    2 => AgencyState::Drawn,
-                    unknown => return Err(Malformed::UnknownState(unknown)),
-                },
+                state: parse_state(&mut reader)?,
+            }),
+            message_type::STATUS_REPORT => Reply::StatusReport(StatusReport {
+                agencies: reader.u32()?,
+                missing: reader.u32()?,
+                state: parse_state(&mut reader)?,
             }),
             unknown => return Err(Malformed::UnknownType(unknown)),
         };
@@ -93,6 +107,12 @@ impl Reply {
                 out.extend_from_slice(&welcome.crc.to_be_bytes());
                 out.push(welcome.state as u8);
             }
+            Reply::StatusReport(report) => {
+                out.extend_from_slice(&message_type::STATUS_REPORT.to_be_bytes());
+                out.extend_from_slice(&report.agencies.to_be_bytes());
+                out.extend_from_slice(&report.missing.to_be_bytes());
+                out.push(report.state as u8);
+            }
         }
     }
 }
@@ -103,6 +123,15 @@ fn encode_winners(documents: &[u32], out: &mut Vec<u8>) {
     out.extend_from_slice(&(documents.len() as u64).to_be_bytes());
     for document in documents {
         out.extend_from_slice(&document.to_be_bytes());
+    }
+}
+
+fn parse_state(reader: &mut Reader<'_>) -> Result<AgencyState, Malformed> {
+    match reader.u8()? {
+        0 => Ok(AgencyState::Betting),
+        1 => Ok(AgencyState::Closed),
+        2 => Ok(AgencyState::Drawn),
+        unknown => Err(Malformed::UnknownState(unknown)),
     }
 }
 
@@ -165,6 +194,7 @@ impl Scanner for ReplyScanner {
             message_type::REGISTER_BET_FAILED => Ok(Scan::of_length(FAILED_BYTES, bytes)),
             message_type::INFORM_WINNERS => self.scan_winners(bytes),
             message_type::WELCOME => Ok(Scan::of_length(WELCOME_BYTES, bytes)),
+            message_type::STATUS_REPORT => Ok(Scan::of_length(STATUS_REPORT_BYTES, bytes)),
             unknown => Err(FrameError::UnknownType(unknown)),
         }
     }

@@ -1,4 +1,4 @@
-//! What an agency says: messages 1, 4, 5, 6 and 8.
+//! What an agency says: messages 1, 4, 5, 6 and 8; and 32, which anybody may say.
 
 use super::frame::{FrameError, Scan, Scanner};
 use super::{Malformed, TYPE_BYTES, bet_encoding, message_type, reader::Reader};
@@ -30,6 +30,8 @@ pub enum Request<'a> {
         /// The agency's number.
         agency: u32,
     },
+    /// Asks how far the lottery is. It changes nothing, and needs no identification.
+    Status,
 }
 
 impl<'a> Request<'a> {
@@ -49,6 +51,7 @@ impl<'a> Request<'a> {
                 version: reader.u16()?,
                 agency: reader.u32()?,
             },
+            message_type::STATUS => Request::Status,
             unknown => return Err(Malformed::UnknownType(unknown)),
         };
         reader.end()?;
@@ -86,6 +89,11 @@ pub fn encode_hello(agency: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&message_type::HELLO.to_be_bytes());
     out.extend_from_slice(&super::VERSION.to_be_bytes());
     out.extend_from_slice(&agency.to_be_bytes());
+}
+
+/// Appends a Status.
+pub fn encode_status(out: &mut Vec<u8>) {
+    out.extend_from_slice(&message_type::STATUS.to_be_bytes());
 }
 
 /// Appends the front of a RegisterBets; `count` bets, each after its length, are to follow.
@@ -179,9 +187,10 @@ impl Scanner for RequestScanner {
         };
         let length = match message_type {
             message_type::REGISTER_BETS => return self.scan_batch(bytes),
-            message_type::ACK | message_type::ALL_BETS_SENT | message_type::REQUEST_WINNERS => {
-                TYPE_BYTES
-            }
+            message_type::ACK
+            | message_type::ALL_BETS_SENT
+            | message_type::REQUEST_WINNERS
+            | message_type::STATUS => TYPE_BYTES,
             message_type::HELLO => HELLO_BYTES,
             unknown => return Err(FrameError::UnknownType(unknown)),
         };

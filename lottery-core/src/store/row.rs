@@ -69,7 +69,7 @@ pub enum InvalidRow {
     /// A field of a bet is not valid.
     #[error(transparent)]
     Bet(#[from] InvalidBet),
-    /// A field of a closing is no number.
+    /// A field of a closing is no number, or the agency is none.
     #[error("{field} {value:?} is not valid, expected a whole number")]
     Closing {
         /// The field's name.
@@ -154,8 +154,11 @@ impl Closing {
             field,
             value: value.into(),
         };
+        let agency = parse_decimal(agency.as_bytes())
+            .filter(|agency| *agency >= 1)
+            .ok_or_else(|| invalid("agency", &agency))?;
         let closing = Closing {
-            agency: agency.parse().map_err(|_| invalid("agency", &agency))?,
+            agency,
             tally: Tally {
                 bets: bets.parse().map_err(|_| invalid("bets", &bets))?,
                 crc: crc.parse().map_err(|_| invalid("crc32", &crc))?,
@@ -307,6 +310,7 @@ mod tests {
             "1,-1,2",
             "1,1,4294967296",
             "01,1,2",
+            "0,0,0",
         ] {
             assert!(Closing::read(row.as_bytes()).is_err(), "{row}");
         }

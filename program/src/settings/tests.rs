@@ -1,5 +1,7 @@
 //! The layers, and the complaint about each kind of mistake.
 
+use std::fs;
+
 use super::*;
 use crate::values;
 
@@ -116,6 +118,34 @@ fn a_file_with_a_mistake_is_an_error_and_says_which() {
     assert!(complaint("PROT=1").ends_with("unknown key \"PROT\"; did you mean \"PORT\"?"));
     assert!(complaint("COLOUR=1").ends_with("unknown key \"COLOUR\"; --help lists the keys"));
     assert!(complaint("PORT").ends_with("no '=' in \"PORT\"; expected lines of key=value"));
+}
+
+#[test]
+fn a_complaint_is_one_line_whatever_the_parser_quotes() {
+    let declaration = Declaration {
+        parse_file: |text| Err(format!("what is {text}?")),
+        ..DECLARATION
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.ini");
+    fs::write(&path, "one\ntwo\r").unwrap();
+    let complaint = declaration.read_file(Some(&path)).unwrap_err().to_string();
+    assert!(complaint.contains("what is one\\ntwo\\r?"), "{complaint}");
+}
+
+#[test]
+fn a_file_is_read_up_to_a_bound() {
+    let text = |bytes| format!("PORT=2\nID={}", "x".repeat(bytes - 10));
+    let bound = FILE_BYTES_MAX as usize;
+    assert_eq!(port(&gather(Some(&text(bound)), &[], &[]).unwrap()), 2);
+    let complaint = gather(None, &[], &["--config", "/dev/zero"]).unwrap_err();
+    assert!(complaint.to_string().contains("is longer"), "{complaint}");
+    let complaint = gather(Some(&text(bound + 1)), &[], &[]).unwrap_err();
+    assert!(
+        complaint.to_string().ends_with(
+            "cannot be read: it is longer than 65536 bytes; expected lines of key=value"
+        )
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use lottery_core::bet::{Bet, UncheckedBet};
 use lottery_core::date::Date;
 use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{Code, Reply, Request, VERSION, Welcome};
+use lottery_core::protocol::{Code, Reply, Request, StatusReport, VERSION, Welcome};
 use lottery_core::store::{Draw, Store, Winners};
 
 use crate::journal;
@@ -25,6 +25,9 @@ use phases::{Agencies, Phase};
 use turn::Answer;
 
 pub use turn::TurnError;
+
+/// Agencies of which a report on request tells, at most.
+const AGENCIES_REPORTED_MAX: usize = 1000;
 
 /// A connection, by a number that is never used twice in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +90,8 @@ pub struct Central<F> {
     answers: Vec<Answer>,
     outputs: Vec<Output>,
     last_sync: Duration,
+    /// When the first request of this run came.
+    began: Option<Duration>,
     /// Set while the disk refuses, so that the cause is logged once.
     storage_failing: bool,
 }
@@ -156,6 +161,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             answers: Vec::new(),
             outputs: Vec::new(),
             last_sync: Duration::ZERO,
+            began: None,
             storage_failing: false,
         };
         central.begin_draw_when_due(true);
@@ -179,6 +185,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
         if !self.is_heard(id) {
             return;
         }
+        self.began.get_or_insert(now.elapsed);
         let result = match request {
             Request::RegisterBets(bets) => {
                 let result = self.register_bets(id, &bets, now.today);
@@ -194,6 +201,10 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             }
             Request::Hello { version, agency } => {
                 self.logging_refusal(id, |central| central.hello(id, version, agency))
+            }
+            Request::Status => {
+                self.answers.push(Answer::Status { connection: id });
+                Ok(())
             }
         };
         if let Err(refusal) = result {
@@ -217,6 +228,31 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
     pub fn is_parked(&self, id: ConnectionId) -> bool {
         self.agency_of(id)
             .is_some_and(|agency| matches!(self.agencies.phase(agency), Phase::Waiting { .. }))
+    }
+
+    /// How far the lottery is.
+    pub fn status(&self) -> StatusReport {
+        StatusReport {
+            agencies: self.rules.agencies,
+            missing: self.agencies.missing(),
+            state: match self.draw {
+                DrawState::Held(_) => AgencyState::Drawn,
+                DrawState::Pending | DrawState::Drawing { .. } => AgencyState::Betting,
+            },
+        }
+    }
+
+    /// Logs where each agency stands, the first [`AGENCIES_REPORTED_MAX`] of them.
+    pub fn log_standing(&self) {
+        let StatusReport {
+            agencies, missing, ..
+        } = self.status();
+        journal::standing(agencies, missing);
+        for agency in (1..=agencies).take(AGENCIES_REPORTED_MAX) {
+            let phase = self.agencies.phase(agency);
+            let is_connected = self.agencies.connection(agency).is_some();
+            journal::agency_standing(agency, phase, self.store.tally(agency).bets, is_connected);
+        }
     }
 
     /// Bytes staged for the next commit, and of the answers that wait for it; the caller keeps them

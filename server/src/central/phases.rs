@@ -8,9 +8,21 @@
 //! ```
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::time::Duration;
 
 use super::ConnectionId;
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Phase::Betting => "betting",
+            Phase::Closed => "closed",
+            Phase::Waiting { .. } => "waiting",
+            Phase::Informed => "informed",
+        })
+    }
+}
 
 /// Where an agency is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,6 +138,37 @@ fn welcome(id: ConnectionId, outputs: Vec<Output>) -> (u64, AgencyState) {
     }
 }
 
+// Status
+
+#[test]
+fn anybody_may_ask_how_far_the_lottery_is_and_it_changes_nothing() {
+    let mut lottery = Lottery::of(2);
+    let report = |missing, state| {
+        let report = StatusReport {
+            agencies: 2,
+            missing,
+            state,
+        };
+        [Output::Reply(C, Reply::StatusReport(report))]
+    };
+    assert_eq!(
+        lottery.hears(C, Request::Status),
+        report(2, AgencyState::Betting)
+    );
+    lottery.hears(A, batch(1, [10]));
+    lottery.hears(A, Request::AllBetsSent);
+    assert_eq!(
+        lottery.hears(C, Request::Status),
+        report(1, AgencyState::Betting)
+    );
+    lottery.hears(B, batch(2, [20]));
+    lottery.hears(B, Request::AllBetsSent);
+    assert_eq!(
+        lottery.hears(C, Request::Status),
+        report(0, AgencyState::Drawn)
+    );
+}
+
 // Identification
 
 #[test]
@@ -946,6 +977,7 @@ enum Step {
     AllBetsSent(usize),
     RequestWinners(usize),
     Ack(usize),
+    Status(usize),
     /// The connection is replaced by a new one.
     Reconnect(usize),
     EndTurn,
@@ -962,6 +994,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => connection.clone().prop_map(Step::AllBetsSent),
         2 => connection.clone().prop_map(Step::RequestWinners),
         1 => connection.clone().prop_map(Step::Ack),
+        1 => connection.clone().prop_map(Step::Status),
         2 => connection.prop_map(Step::Reconnect),
         4 => Just(Step::EndTurn),
     ];
@@ -1045,6 +1078,7 @@ impl Model {
             agency.is_some_and(|agency| agency > 2 || known.is_some_and(|known| known != agency));
         match (request, agency) {
             (Request::Ack, _) => {}
+            (Request::Status, _) => self.answer(id, "status"),
             (Request::RegisterBets(_), None) => self.answer(id, "stored"),
             (_, None) => self.refuse(id),
             (_, Some(_)) if is_foreign => self.refuse(id),
@@ -1122,6 +1156,7 @@ impl Comparison {
             Step::AllBetsSent(id) => self.request(id, Request::AllBetsSent),
             Step::RequestWinners(id) => self.request(id, Request::RequestWinners),
             Step::Ack(id) => self.request(id, Request::Ack),
+            Step::Status(id) => self.request(id, Request::Status),
             Step::Reconnect(slot) => {
                 let old = self.current[slot];
                 self.lottery.central.disconnected(old);
@@ -1160,6 +1195,7 @@ impl Comparison {
                 Reply::RegisterBetOk => "stored",
                 Reply::RegisterBetFailed(_) => "failed",
                 Reply::Welcome(_) => "welcome",
+                Reply::StatusReport(_) => "status",
                 Reply::InformWinners(documents) => {
                     assert!(self.model.agencies.iter().all(|agency| agency.closed));
                     let agency = self.model.connection(id).agency.unwrap();

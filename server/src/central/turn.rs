@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::phases::Phase;
 use super::{Central, ConnectionId, DrawState, Durability, Moment, Output};
-use crate::journal::{self, LoggedBet};
+use crate::journal::{self, DaySummary, LoggedBet};
 
 /// How long unsynced bets wait with [`Durability::EverySecond`].
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ pub(super) enum Answer {
         welcome: Welcome,
         counts_staged: bool,
     },
+    /// Somebody asked how far the lottery is.
+    Status { connection: ConnectionId },
     /// A request was refused.
     Refusal {
         connection: ConnectionId,
@@ -72,7 +74,7 @@ impl<F: DiskFile> Central<F> {
     /// knows whether it is stored.
     pub fn end_turn(&mut self, now: Moment) -> Result<(), TurnError> {
         self.commit(now.elapsed)?;
-        self.advance_draw()?;
+        self.advance_draw(now.elapsed)?;
         match self.draw {
             DrawState::Pending => self.expire_parked(now.elapsed),
             DrawState::Drawing { .. } => {}
@@ -186,6 +188,10 @@ impl<F: DiskFile> Central<F> {
                     self.reply_and_close(connection, Code::NotStored);
                 }
             }
+            Answer::Status { connection } => {
+                let report = self.status();
+                self.reply(connection, Reply::StatusReport(report));
+            }
             Answer::Refusal { connection, code } => self.reply_and_close(connection, code),
         }
     }
@@ -216,12 +222,20 @@ impl<F: DiskFile> Central<F> {
         }
     }
 
-    fn advance_draw(&mut self) -> Result<(), TurnError> {
+    fn advance_draw(&mut self, elapsed: Duration) -> Result<(), TurnError> {
         if let DrawState::Drawing { draw, is_repeated } = &mut self.draw {
             let winners = self.store.advance_draw(draw).map_err(TurnError::Draw)?;
             if let Some(winners) = winners {
                 if !*is_repeated {
                     journal::drawn();
+                    journal::day_summed_up(&DaySummary {
+                        agencies: self.rules.agencies,
+                        bets: (1..=self.rules.agencies)
+                            .map(|agency| self.store.tally(agency).bets)
+                            .sum(),
+                        winners: winners.values().map(Vec::len).sum(),
+                        duration: elapsed.saturating_sub(self.began.unwrap_or(elapsed)),
+                    });
                 }
                 self.draw = DrawState::Held(winners);
             }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use lottery_core::date::Date;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 use thiserror::Error;
@@ -134,7 +134,7 @@ impl<S: Service> EventLoop<S> {
             for event in &events {
                 self.note(event);
             }
-            if let Some(signal) = self.signals.pending().next() {
+            if let Some(signal) = self.ending_signal() {
                 journal::signal_received(signal_name(signal).unwrap_or("unknown"));
                 return self.shut_down(&mut events);
             }
@@ -145,6 +145,19 @@ impl<S: Service> EventLoop<S> {
             self.attend_touched(now.elapsed);
             self.close_expired(now.elapsed);
         }
+    }
+
+    /// The signal that asks for the end, if one came. SIGUSR1 only asks how things stand.
+    fn ending_signal(&mut self) -> Option<i32> {
+        let mut ending = None;
+        for signal in self.signals.pending() {
+            if signal == SIGUSR1 {
+                self.service.log_standing();
+            } else {
+                ending = Some(signal);
+            }
+        }
+        ending
     }
 
     fn now(&self) -> Moment {
@@ -428,14 +441,14 @@ impl<S: Service> EventLoop<S> {
     }
 }
 
-/// Catches SIGTERM and SIGINT from here on. That is the first thing a server does: opening a large
+/// Catches SIGTERM, SIGINT and SIGUSR1 from here on. That is the first thing a server does: opening a large
 /// store takes a while, and the first process of a container ignores a signal it does not catch.
 ///
 /// # Errors
 ///
 /// Whatever the system says.
 pub fn catch_signals() -> io::Result<Signals> {
-    Signals::new([SIGTERM, SIGINT])
+    Signals::new([SIGTERM, SIGINT, SIGUSR1])
 }
 
 /// The day, in UTC.
