@@ -85,6 +85,8 @@ pub enum News {
         /// Its bets.
         bets: u32,
     },
+    /// Everything is stored, and the draw is awaited. The driver tells this, as no reply does.
+    AwaitingDraw,
     /// The winners are known.
     Winners,
 }

@@ -42,6 +42,14 @@ pub fn resumed(bets: u64) {
     info!("action: reanudar | result: success | apuestas: {bets}");
 }
 
+/// Another tenth of the file is stored.
+pub fn progress(bets: u64, total: u64, percent: u64) {
+    info!(
+        "action: progreso | result: in_progress | apuestas: {bets} | total: {total} | \
+         porcentaje: {percent}"
+    );
+}
+
 /// A batch is stored.
 pub fn batch_sent(bets: u32) {
     info!("action: apuesta_enviada | result: success | cantidad: {bets}");

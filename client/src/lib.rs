@@ -11,7 +11,8 @@
 //! * [`connection`]: a blocking socket and the replies that come out of it.
 //!
 //! Beside them: [`echo`] is the client of the first exercises, [`interruption`] lets a signal end
-//! every wait, [`config`] says how the client is set up, and [`journal`] has every log line.
+//! every wait, [`progress`] shows how far the upload is, [`config`] says how the client is set up,
+//! and [`journal`] has every log line.
 
 pub mod agency;
 pub mod batch;
@@ -22,4 +23,5 @@ pub mod echo;
 pub mod interruption;
 pub mod journal;
 pub mod lottery;
+pub mod progress;
 pub mod retry;

@@ -65,7 +65,10 @@ pub fn take_part<S: BetSource>(
     let mut retry = Retry::new(network.retry_timeout);
     loop {
         let mut tell_progress = |news: &News| {
-            retry.note_progress();
+            match news {
+                News::Welcomed { .. } | News::AwaitingDraw => retry.note_contact(),
+                News::Registered { .. } | News::Winners => retry.note_progress(),
+            }
             tell(news);
         };
         let error = match converse(agency, network, interruption, &mut tell_progress) {
@@ -110,6 +113,9 @@ fn converse<S: BetSource>(
             Step::AwaitDraw => true,
         };
         connection.send(&mut out)?;
+        if is_patient {
+            tell(&News::AwaitingDraw);
+        }
         let reply = connection.receive(is_patient, agency.winners_max())?;
         tell(&agency.receive(reply)?);
         // One read may have brought the answers to many batches; new ones are sent together too.

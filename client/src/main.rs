@@ -10,8 +10,9 @@ use client::config::{Config, DECLARATION, Mode};
 use client::connection::ConnectionError;
 use client::interruption::{Interrupted, Interruption};
 use client::lottery::{LotteryError, take_part};
-use client::{echo, journal};
-use lottery_program::log_line::start_logging;
+use client::progress::{Progress, count_lines};
+use client::{echo, journal, progress};
+use lottery_program::log_line::{start_logging, start_logging_beside};
 use lottery_program::settings::{CommandLineEnd, parse_command_line};
 use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE, VERSION};
 
@@ -50,7 +51,16 @@ fn command() -> Command {
 
 fn run(config: &Config, today: time::Date) -> Result<ExitCode> {
     let interruption = Interruption::listen().context("listening for signals")?;
-    start_logging(config.log_level)?;
+    let terminal = match &config.mode {
+        Mode::Lottery { .. } => progress::terminal(),
+        Mode::SingleBet { .. } | Mode::Echo { .. } => None,
+    };
+    match terminal.clone() {
+        Some(terminal) => {
+            start_logging_beside(config.log_level, move |write| terminal.suspend(write))?;
+        }
+        None => start_logging(config.log_level)?,
+    }
     journal::configured(&config.as_written);
     match &config.mode {
         Mode::Echo { amount, period } => {
@@ -63,40 +73,38 @@ fn run(config: &Config, today: time::Date) -> Result<ExitCode> {
                     let bet = bet.bet();
                     journal::bet_sent(bet.document, bet.number);
                 }
-                other => tell_of_batches(other),
+                other => tell_of_welcome(other),
             };
-            Ok(run_lottery(
-                config,
-                bet.as_ref().clone(),
-                *pace,
-                &interruption,
-                tell,
-            ))
+            let bet = bet.as_ref().clone();
+            Ok(run_lottery(config, bet, *pace, &interruption, tell))
         }
         Mode::Lottery { path, pace } => {
             let report = |error: &RowError| journal::row_rejected(error);
-            match CsvFile::open(config.id, path, today, report) {
-                Ok(file) => Ok(run_lottery(
-                    config,
-                    file,
-                    *pace,
-                    &interruption,
-                    tell_of_batches,
-                )),
+            let opened = CsvFile::open(config.id, path, today, report)
+                .and_then(|file| Ok((file, count_lines(path)?)));
+            let (file, total) = match opened {
+                Ok(opened) => opened,
                 Err(error) => {
                     let line = Config::unreadable_data(path, &error);
-                    Ok(complain(EXIT_CONFIGURATION, &line))
+                    return Ok(complain(EXIT_CONFIGURATION, &line));
                 }
-            }
+            };
+            let mut progress = Progress::new(config.id, total, terminal.as_ref());
+            let tell = |news: &News| {
+                progress.note(news, &config.network);
+                match news {
+                    News::Registered { bets } if !progress.is_bar() => journal::batch_sent(*bets),
+                    other => tell_of_welcome(other),
+                }
+            };
+            Ok(run_lottery(config, file, *pace, &interruption, tell))
         }
     }
 }
 
-fn tell_of_batches(news: &News) {
-    match news {
-        News::Welcomed { bets: 0 } | News::Winners => {}
-        News::Welcomed { bets } => journal::resumed(*bets),
-        News::Registered { bets } => journal::batch_sent(*bets),
+fn tell_of_welcome(news: &News) {
+    if let News::Welcomed { bets: bets @ 1.. } = news {
+        journal::resumed(*bets);
     }
 }
 

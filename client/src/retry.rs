@@ -42,6 +42,12 @@ impl Retry {
         Some(pause.min(left))
     }
 
+    /// Notes that the other side was there: the time to try begins anew. The pauses do not, so that
+    /// two programs that take the same agency over from each other do it at a bearable pace.
+    pub fn note_contact(&mut self) {
+        self.failing_since = None;
+    }
+
     /// Notes that something was achieved: the next failure is a first one.
     pub fn note_progress(&mut self) {
         self.failing_since = None;
@@ -86,6 +92,14 @@ mod tests {
         assert!(retry.pause_after_failure(TIMEOUT, 1.0).is_none());
         retry.note_progress();
         assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(PAUSE_MIN));
+    }
+
+    #[test]
+    fn contact_begins_the_time_anew_and_not_the_pauses() {
+        let mut retry = Retry::new(TIMEOUT);
+        retry.pause_after_failure(Duration::ZERO, 1.0);
+        retry.note_contact();
+        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(2 * PAUSE_MIN));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use log::{LevelFilter, SetLoggerError};
+use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 use simple_logger::SimpleLogger;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -16,11 +16,52 @@ const TIMESTAMP: &[BorrowedFormatItem<'static>] =
 ///
 /// When a logger was set before.
 pub fn start_logging(level: LevelFilter) -> Result<(), SetLoggerError> {
+    logger(level).init()
+}
+
+fn logger(level: LevelFilter) -> SimpleLogger {
     SimpleLogger::new()
         .with_level(level)
         .with_utc_timestamps()
         .with_timestamp_format(TIMESTAMP)
-        .init()
+}
+
+/// As [`start_logging`], for a program that draws on its terminal: each line is written within a
+/// call of `aside`, which clears the drawing before and restores it after.
+///
+/// # Errors
+///
+/// When a logger was set before.
+pub fn start_logging_beside(
+    level: LevelFilter,
+    aside: impl Fn(&dyn Fn()) + Send + Sync + 'static,
+) -> Result<(), SetLoggerError> {
+    log::set_max_level(level);
+    let logger = Beside {
+        logger: logger(level),
+        aside,
+    };
+    log::set_boxed_logger(Box::new(logger))
+}
+
+/// A logger that writes within a call of something else.
+struct Beside<A> {
+    logger: SimpleLogger,
+    aside: A,
+}
+
+impl<A: Fn(&dyn Fn()) + Send + Sync> Log for Beside<A> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            (self.aside)(&|| self.logger.log(record));
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// Text from outside, made safe for a value of a log line: it cannot end the line or begin another

@@ -1,12 +1,12 @@
 //! A health check without a shell: asks the server that runs with the same settings how far it is.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use lottery_core::protocol::reply::{AgencyState, ReplyScanner};
-use lottery_core::protocol::{FrameAssembler, Reply, StatusReport, request};
+use lottery_core::protocol::reply::AgencyState;
+use lottery_core::protocol::{StatusReport, status};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
@@ -34,19 +34,13 @@ pub enum Unhealthy {
     /// It cannot be asked: it is configured to listen wherever the system likes.
     #[error("SERVER_PORT is 0, so nobody knows where the server listens; expected its port")]
     UnknownPort,
-    /// It does not accept, or not answer.
+    /// It does not accept, or does not answer as a lottery does.
     #[error("{address}: {error}; expected a server that answers within 2 s")]
     Silent {
         /// Where it was asked.
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
-    },
-    /// It answers something else.
-    #[error("{address}: expected the answer of a lottery server")]
-    Other {
-        /// Where it was asked.
-        address: SocketAddr,
     },
 }
 
@@ -65,10 +59,11 @@ pub fn check(address: SocketAddr, mode: Mode) -> Result<Health, Unhealthy> {
     match mode {
         // Whoever connects and says nothing is no failure to the echo service.
         Mode::Echo => Ok(Health::Echoes),
-        Mode::Lottery => match ask(&mut stream).map_err(silent)? {
-            Some(Reply::StatusReport(report)) => Ok(Health::Lottery(report)),
-            _ => Err(Unhealthy::Other { address }),
-        },
+        Mode::Lottery => {
+            stream.set_read_timeout(Some(TIMEOUT)).map_err(silent)?;
+            let report = status::ask(&mut stream).map_err(silent)?;
+            Ok(Health::Lottery(report))
+        }
     }
 }
 
@@ -84,26 +79,6 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     }
     socket.connect_timeout(&address.into(), TIMEOUT)?;
     Ok(socket.into())
-}
-
-/// The reply to a Status; `None` for what is no reply.
-fn ask(stream: &mut TcpStream) -> io::Result<Option<Reply>> {
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    let mut question = Vec::new();
-    request::encode_status(&mut question);
-    stream.write_all(&question)?;
-    let mut assembler = FrameAssembler::new(ReplyScanner::new(0));
-    let mut buffer = [0; 64];
-    loop {
-        let bytes = stream.read(&mut buffer)?;
-        let mut input = &buffer[..bytes];
-        match assembler.next_frame(&mut input) {
-            Ok(Some(frame)) => return Ok(Reply::parse(frame).ok()),
-            Ok(None) if bytes > 0 => {}
-            Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(_) => return Ok(None),
-        }
-    }
 }
 
 /// Where a server that listens on `address` can be reached from its own machine.

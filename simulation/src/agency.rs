@@ -190,22 +190,24 @@ impl SimAgency {
                 }
             };
             match result {
-                Ok(news) => {
-                    retry.note_progress();
-                    match news {
-                        News::Welcomed { bets } => happened.push(Happened::Welcomed(bets)),
-                        News::Registered { .. } => {
-                            happened.push(Happened::Acknowledged(agency.registered()));
-                        }
-                        News::Winners => {
-                            let step = agency.advance(&mut out);
-                            if let Ok(Step::Done(winners)) = step {
-                                happened.push(self.end(winners, network, id));
-                            }
-                            return happened;
-                        }
+                Ok(news) => match news {
+                    News::Welcomed { bets } => {
+                        retry.note_contact();
+                        happened.push(Happened::Welcomed(bets));
                     }
-                }
+                    News::AwaitingDraw => {}
+                    News::Registered { .. } => {
+                        retry.note_progress();
+                        happened.push(Happened::Acknowledged(agency.registered()));
+                    }
+                    News::Winners => {
+                        let step = agency.advance(&mut out);
+                        if let Ok(Step::Done(winners)) = step {
+                            happened.push(self.end(winners, network, id));
+                        }
+                        return happened;
+                    }
+                },
                 Err(error) => {
                     happened.push(self.fail(&error, network, id, now, rng));
                     return happened;

@@ -29,6 +29,7 @@ mod frame;
 mod reader;
 pub mod reply;
 pub mod request;
+pub mod status;
 
 use thiserror::Error;
 
