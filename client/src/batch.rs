@@ -65,14 +65,15 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lottery_core::name::Name;
     use lottery_core::protocol::Request;
     use time::macros::date;
 
     fn bet(name: &str) -> Bet<'_> {
         Bet {
             agency: 1,
-            first_name: name,
-            last_name: "Paz",
+            first_name: Name::new(name.as_bytes()).unwrap(),
+            last_name: Name::new(b"Paz").unwrap(),
             document: 1,
             birthdate: date!(1999 - 03 - 17),
             number: 7,

@@ -419,7 +419,7 @@ fn single_bet(settings: &Settings, id: u32, today: Date) -> Result<SingleBet, Se
         number: settings.text("bettor.numero")?.as_bytes(),
     };
     SingleBet::new(id, &text, today).map_err(|invalid| {
-        let key = match invalid.field() {
+        let key = match invalid.field {
             Field::Agency => "id",
             Field::FirstName => "bettor.nombre",
             Field::LastName => "bettor.apellido",
@@ -427,6 +427,6 @@ fn single_bet(settings: &Settings, id: u32, today: Date) -> Result<SingleBet, Se
             Field::Birthdate => "bettor.nacimiento",
             Field::Number => "bettor.numero",
         };
-        settings.bad_value(key, invalid.field().expected())
+        settings.bad_value(key, invalid.field.expected())
     })
 }

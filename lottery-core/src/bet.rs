@@ -11,9 +11,7 @@ use thiserror::Error;
 use time::macros::date;
 
 use crate::date::{self, Date};
-
-/// The longest name, in bytes of UTF-8; an empty name is not valid either.
-pub const NAME_BYTES_MAX: usize = 255;
+use crate::name::Name;
 
 /// The largest number that can be bet on; the smallest is 0.
 pub const NUMBER_MAX: u32 = 9_999;
@@ -27,9 +25,9 @@ pub struct Bet<'a> {
     /// The agency that took the bet, from 1.
     pub agency: u32,
     /// The bettor's first names, as written.
-    pub first_name: &'a str,
+    pub first_name: Name<'a>,
     /// The bettor's last names, as written.
-    pub last_name: &'a str,
+    pub last_name: Name<'a>,
     /// The bettor's DNI, at least 1.
     pub document: u32,
     /// The day on which the bettor was born.
@@ -235,27 +233,14 @@ fn is_birthdate(day: Date, today: Date) -> bool {
     day >= BIRTHDATE_MIN && day <= today
 }
 
-fn check_name(field: Field, bytes: &[u8]) -> Result<&str, InvalidBet> {
-    let valid_length = !bytes.is_empty() && bytes.len() <= NAME_BYTES_MAX;
-    match std::str::from_utf8(bytes) {
-        Ok(name) if valid_length && !has_control(name) => Ok(name),
-        _ => Err(InvalidBet::new(field, bytes)),
-    }
-}
-
-fn has_control(name: &str) -> bool {
-    // Most names are ASCII, where a byte is a character and the loop has no branches.
-    if name.is_ascii() {
-        name.bytes()
-            .fold(false, |found, byte| found | byte.is_ascii_control())
-    } else {
-        name.chars().any(char::is_control)
-    }
+fn check_name(field: Field, bytes: &[u8]) -> Result<Name<'_>, InvalidBet> {
+    Name::new(bytes).ok_or_else(|| InvalidBet::new(field, bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::NAME_BYTES_MAX;
 
     const TODAY: Date = date!(2026 - 11 - 21);
 

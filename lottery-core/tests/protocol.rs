@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test says what went wrong by panicking.
 
 use lottery_core::bet::{Bet, UncheckedBet};
+use lottery_core::name::Name;
 use lottery_core::protocol::reply::{AgencyState, ReplyScanner};
 use lottery_core::protocol::request::{self, RequestScanner};
 use lottery_core::protocol::{
@@ -272,7 +273,7 @@ proptest! {
         (agency, first_name, last_name, document, day, number) in any_bet()
     ) {
         let birthdate = date!(1900 - 01 - 01) + time::Duration::days(day.into());
-        let (first_name, last_name) = (&first_name[..], &last_name[..]);
+        let [first_name, last_name] = [&first_name, &last_name].map(|name| Name::new(name.as_bytes()).unwrap());
         let bet = Bet { agency, first_name, last_name, document, birthdate, number };
         let mut bytes = Vec::new();
         bet_encoding::encode(&bet, &mut bytes);

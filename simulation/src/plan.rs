@@ -8,6 +8,7 @@ use client::bet_source::{BetSource, SourceError};
 use fastrand::Rng;
 use lottery_core::bet::Bet;
 use lottery_core::date::Date;
+use lottery_core::name::Name;
 use server::central::{Durability, Rules};
 use time::macros::date;
 
@@ -59,8 +60,8 @@ impl OwnedBet {
     pub fn as_bet(&self) -> Bet<'_> {
         Bet {
             agency: self.agency,
-            first_name: self.first_name,
-            last_name: self.last_name,
+            first_name: name(self.first_name),
+            last_name: name(self.last_name),
             document: self.document,
             birthdate: self.birthdate,
             number: self.number,
@@ -83,6 +84,10 @@ impl OwnedBet {
             self.number
         )
     }
+}
+
+fn name(text: &'static str) -> Name<'static> {
+    Name::new(text.as_bytes()).expect("the names of this file are valid")
 }
 
 /// The bets of an agency, as its file would give them.

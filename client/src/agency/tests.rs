@@ -1,6 +1,7 @@
 //! The conversation, reply by reply.
 
 use lottery_core::date::Date;
+use lottery_core::name::Name;
 use lottery_core::protocol::Request;
 use time::macros::date;
 
@@ -11,8 +12,8 @@ const BIRTHDATE: Date = date!(1999 - 03 - 17);
 fn bet(document: u32) -> Bet<'static> {
     Bet {
         agency: 3,
-        first_name: "Ana",
-        last_name: "Paz",
+        first_name: Name::new(b"Ana").unwrap(),
+        last_name: Name::new(b"Paz").unwrap(),
         document,
         birthdate: BIRTHDATE,
         number: 7,

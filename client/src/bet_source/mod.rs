@@ -10,7 +10,7 @@ use lottery_core::bet::Bet;
 use thiserror::Error;
 
 pub use csv_file::{CsvFile, RowError, RowProblem};
-pub use single::{SingleBet, SingleBetError};
+pub use single::SingleBet;
 
 /// An agency's valid bets, one after the other and as often as they are needed: an agency that
 /// reconnects goes through the first ones again, to check that the central has the same.

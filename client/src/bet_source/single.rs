@@ -1,8 +1,8 @@
 //! One bet, from the environment.
 
-use lottery_core::bet::{Bet, BetText, Field, InvalidBet};
+use lottery_core::bet::{Bet, BetText, InvalidBet};
 use lottery_core::date::Date;
-use thiserror::Error;
+use lottery_core::name::Name;
 
 use super::{BetSource, SourceError};
 
@@ -18,30 +18,18 @@ pub struct SingleBet {
     is_taken: bool,
 }
 
-/// The setting that spoils the bet.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct SingleBetError(pub InvalidBet);
-
-impl SingleBetError {
-    /// The field of the bet at fault.
-    pub fn field(&self) -> Field {
-        self.0.field
-    }
-}
-
 impl SingleBet {
     /// The bet that the texts spell, if it is valid on the day `today`.
     ///
     /// # Errors
     ///
     /// The first field that is not valid.
-    pub fn new(agency: u32, text: &BetText<'_>, today: Date) -> Result<SingleBet, SingleBetError> {
-        let bet = Bet::from_text(agency, text, today).map_err(SingleBetError)?;
+    pub fn new(agency: u32, text: &BetText<'_>, today: Date) -> Result<SingleBet, InvalidBet> {
+        let bet = Bet::from_text(agency, text, today)?;
         Ok(SingleBet {
             agency,
-            first_name: bet.first_name.to_owned(),
-            last_name: bet.last_name.to_owned(),
+            first_name: bet.first_name.to_string(),
+            last_name: bet.last_name.to_string(),
             document: bet.document,
             birthdate: bet.birthdate,
             number: bet.number,
@@ -53,13 +41,17 @@ impl SingleBet {
     pub fn bet(&self) -> Bet<'_> {
         Bet {
             agency: self.agency,
-            first_name: &self.first_name,
-            last_name: &self.last_name,
+            first_name: name(&self.first_name),
+            last_name: name(&self.last_name),
             document: self.document,
             birthdate: self.birthdate,
             number: self.number,
         }
     }
+}
+
+fn name(text: &str) -> Name<'_> {
+    Name::new(text.as_bytes()).expect("it was the name of a valid bet")
 }
 
 impl BetSource for SingleBet {

@@ -14,8 +14,9 @@
 //! bet, with nothing in between.
 
 use super::{Malformed, reader::Reader};
-use crate::bet::{Bet, NAME_BYTES_MAX, UncheckedBet};
+use crate::bet::{Bet, UncheckedBet};
 use crate::date;
+use crate::name::{NAME_BYTES_MAX, Name};
 
 /// Bytes of a bet besides its names.
 const FIXED_BYTES: usize = 4 + 4 + 4 + 4 + 8 + 4;
@@ -28,7 +29,7 @@ pub const BET_BYTES_MAX: usize = FIXED_BYTES + 2 * NAME_BYTES_MAX;
 
 /// The number of bytes that [`encode`] appends.
 pub fn encoded_bytes(bet: &Bet<'_>) -> usize {
-    FIXED_BYTES + bet.first_name.len() + bet.last_name.len()
+    FIXED_BYTES + bet.first_name.as_bytes().len() + bet.last_name.as_bytes().len()
 }
 
 /// Appends the bytes of the bet.
@@ -42,10 +43,11 @@ pub fn encode(bet: &Bet<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&bet.number.to_be_bytes());
 }
 
-fn encode_name(name: &str, out: &mut Vec<u8>) {
+fn encode_name(name: Name<'_>, out: &mut Vec<u8>) {
+    let name = name.as_bytes();
     // A valid name has at most 255 bytes.
     out.extend_from_slice(&(name.len() as u32).to_be_bytes());
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(name);
 }
 
 /// Reads the fields of a bet that takes up all of `bytes`. What they say is not judged here.
@@ -91,8 +93,8 @@ mod tests {
     fn a_bet_has_the_bytes_of_the_protocol() {
         let bet = Bet {
             agency: 1,
-            first_name: "Ana",
-            last_name: "Ñu",
+            first_name: Name::new(b"Ana").unwrap(),
+            last_name: Name::new("Ñu".as_bytes()).unwrap(),
             document: 30_904_465,
             birthdate: date!(1999 - 03 - 17),
             number: 7574,

@@ -4,12 +4,11 @@
 //! A valid bet has no control characters, so the quotes are needed for a comma or a quote alone,
 //! and a line break always ends a row.
 
-use memchr::memchr2;
-
 use super::tally::Tally;
-use crate::bet::{Bet, BetText, Field, InvalidBet, NAME_BYTES_MAX, parse_decimal};
+use crate::bet::{Bet, BetText, Field, InvalidBet, parse_decimal};
 use crate::csv_row::{WrongCount, fields};
 use crate::date::{self, Date};
+use crate::name::{NAME_BYTES_MAX, Name};
 
 /// What ends a row.
 pub const ROW_END: &[u8] = b"\r\n";
@@ -35,14 +34,13 @@ pub fn write_bet(bet: &Bet<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(ROW_END);
 }
 
-fn write_name(name: &str, out: &mut Vec<u8>) {
-    let name = name.as_bytes();
-    if memchr2(b',', b'"', name).is_none() {
-        out.extend_from_slice(name);
+fn write_name(name: Name<'_>, out: &mut Vec<u8>) {
+    if !name.needs_quotes() {
+        out.extend_from_slice(name.as_bytes());
         return;
     }
     out.push(b'"');
-    for byte in name {
+    for byte in name.as_bytes() {
         if *byte == b'"' {
             out.push(b'"');
         }
@@ -190,8 +188,8 @@ mod tests {
     fn bet<'a>(first_name: &'a str, last_name: &'a str) -> Bet<'a> {
         Bet {
             agency: 3,
-            first_name,
-            last_name,
+            first_name: Name::new(first_name.as_bytes()).unwrap(),
+            last_name: Name::new(last_name.as_bytes()).unwrap(),
             document: 30_904_465,
             birthdate: date!(1999 - 03 - 17),
             number: 7,

@@ -8,12 +8,13 @@ use tempfile::TempDir;
 use time::macros::date;
 
 use super::*;
+use crate::name::Name;
 
 fn bet(agency: u32, document: u32, number: u32) -> Bet<'static> {
     Bet {
         agency,
-        first_name: "María José",
-        last_name: "García, hijo",
+        first_name: Name::new("María José".as_bytes()).unwrap(),
+        last_name: Name::new(b"Garc\xc3\xada, hijo").unwrap(),
         document,
         birthdate: date!(1999 - 03 - 17),
         number,
