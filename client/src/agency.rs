@@ -107,7 +107,7 @@ pub enum AgencyError {
     },
     /// The central has bets of this agency that are not the first bets of this source.
     #[error(
-        "the central has {} bets of this agency with CRC {:08x}, and the first {} here have {:08x}: \
+        "the central has {} bets of this agency with CRC {}, and the first {} here have {}: \
          nothing was sent; expected the same bets as before",
         stored.bets, stored.crc, own.bets, own.crc
     )]
@@ -248,7 +248,7 @@ impl<S: BetSource> Agency<S> {
             if !had_room {
                 in_flight.push_back(batch.send(out));
                 let has_room = batch.push(bet);
-                debug_assert!(has_room, "an empty batch has room for any valid bet");
+                assert!(has_room, "an empty batch has room for any valid bet");
             }
             had_room
         };

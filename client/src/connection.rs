@@ -45,9 +45,12 @@ pub enum ConnectionError {
     /// The central sent a message that contradicts itself.
     #[error("the central sent no valid message: {0}")]
     Malformed(#[from] Malformed),
-    /// A signal came.
+    /// A signal came before there was a connection.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// A signal came, and shut the connection down.
+    #[error("{0}")]
+    ClosedBySignal(Interrupted),
 }
 
 impl ConnectionError {
@@ -162,7 +165,9 @@ impl<'a> Connection<'a> {
 
     fn explain<T>(&self, result: io::Result<T>) -> Result<T, ConnectionError> {
         // A signal shuts the stream down, which looks like an end or an error from here.
-        self.interruption.check()?;
+        self.interruption
+            .check()
+            .map_err(ConnectionError::ClosedBySignal)?;
         result.map_err(|error| ConnectionError::from_io(error, self.timeout))
     }
 }

@@ -55,7 +55,9 @@ fn exchange(
             }
             Ok(answer)
         });
-    interruption.check()?;
+    interruption
+        .check()
+        .map_err(ConnectionError::ClosedBySignal)?;
     match result {
         Ok(answer) if answer.is_empty() => Err(ConnectionError::Ended),
         Ok(answer) => Ok(answer),

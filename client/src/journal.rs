@@ -45,7 +45,7 @@ pub fn resumed(bets: u64) {
 /// Another tenth of the file is stored.
 pub fn progress(bets: u64, total: u64, percent: u64) {
     info!(
-        "action: progreso | result: in_progress | apuestas: {bets} | total: {total} | \
+        "action: progreso | result: success | apuestas: {bets} | total: {total} | \
          porcentaje: {percent}"
     );
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use thiserror::Error;
 
 use crate::agency::{Agency, AgencyError, News, Step};
-use crate::bet_source::BetSource;
+use crate::bet_source::{BetSource, SourceError};
 use crate::config::Network;
 use crate::connection::{Connection, ConnectionError};
 use crate::interruption::{Interrupted, Interruption};
@@ -38,15 +38,28 @@ impl LotteryError {
         }
     }
 
-    /// The signal, when there was one.
+    /// The signal, when there was one, in whatever it came as.
     pub fn interrupted(&self) -> Option<Interrupted> {
         match self {
             LotteryError::Interrupted(interrupted)
-            | LotteryError::Connection(ConnectionError::Interrupted(interrupted)) => {
+            | LotteryError::Connection(
+                ConnectionError::Interrupted(interrupted)
+                | ConnectionError::ClosedBySignal(interrupted),
+            )
+            | LotteryError::Agency(AgencyError::Source(SourceError::Interrupted(interrupted))) => {
                 Some(*interrupted)
             }
             _ => None,
         }
+    }
+
+    /// Whether a signal closed a connection.
+    pub fn had_connection(&self) -> bool {
+        matches!(
+            self,
+            LotteryError::Connection(ConnectionError::ClosedBySignal(_))
+                | LotteryError::Agency(AgencyError::Source(SourceError::Interrupted(_)))
+        )
     }
 }
 
@@ -64,10 +77,10 @@ pub fn take_part<S: BetSource>(
     let started = Instant::now();
     let mut retry = Retry::new(network.retry_timeout);
     loop {
+        let begun = Instant::now();
         let mut tell_progress = |news: &News| {
-            match news {
-                News::Welcomed { .. } | News::AwaitingDraw => retry.note_contact(),
-                News::Registered { .. } | News::Winners => retry.note_progress(),
+            if matches!(news, News::Registered { .. }) {
+                retry.note_progress();
             }
             tell(news);
         };
@@ -76,6 +89,12 @@ pub fn take_part<S: BetSource>(
             Err(error) if error.is_passing() => error,
             Err(error) => return Err(error),
         };
+        if !matches!(
+            error,
+            LotteryError::Connection(ConnectionError::Connect { .. })
+        ) {
+            retry.note_connection(begun.elapsed());
+        }
         match retry.pause_after_failure(started.elapsed(), fastrand::f64()) {
             None => return Err(error),
             Some(pause) => {

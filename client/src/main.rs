@@ -81,7 +81,7 @@ fn run(config: &Config, today: time::Date) -> Result<ExitCode> {
         Mode::Lottery { path, pace } => {
             let report = |error: &RowError| journal::row_rejected(error);
             let opened = CsvFile::open(config.id, path, today, report)
-                .and_then(|file| Ok((file, count_lines(path)?)));
+                .and_then(|file| Ok((file.heeding(interruption.clone()), count_lines(path)?)));
             let (file, total) = match opened {
                 Ok(opened) => opened,
                 Err(error) => {
@@ -93,7 +93,7 @@ fn run(config: &Config, today: time::Date) -> Result<ExitCode> {
             let tell = |news: &News| {
                 progress.note(news, &config.network);
                 match news {
-                    News::Registered { bets } if !progress.is_bar() => journal::batch_sent(*bets),
+                    News::Registered { bets } => journal::batch_sent(*bets),
                     other => tell_of_welcome(other),
                 }
             };
@@ -133,7 +133,9 @@ fn run_lottery(
         Err(error) => match error.interrupted() {
             Some(interrupted) => {
                 journal::signal_received(interrupted.signal);
-                journal::connection_closed(config.id);
+                if error.had_connection() {
+                    journal::connection_closed(config.id);
+                }
                 drop(agency);
                 journal::source_closed(config.id);
                 journal::shut_down();
@@ -164,6 +166,11 @@ fn finish_echo(config: &Config, result: Result<(), ConnectionError>) -> ExitCode
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(ConnectionError::Interrupted(Interrupted { signal })) => {
+            journal::signal_received(signal);
+            journal::shut_down();
+            ExitCode::SUCCESS
+        }
+        Err(ConnectionError::ClosedBySignal(Interrupted { signal })) => {
             journal::signal_received(signal);
             journal::connection_closed(config.id);
             journal::shut_down();

@@ -67,11 +67,6 @@ impl Progress {
         }
     }
 
-    /// Whether a bar shows what the lines of single batches would say.
-    pub fn is_bar(&self) -> bool {
-        matches!(self.view, View::Bar(_))
-    }
-
     /// Takes a step forward.
     pub fn note(&mut self, news: &News, network: &Network) {
         match news {

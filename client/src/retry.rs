@@ -8,6 +8,10 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause, before jitter.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// How long a connection lasts with which nothing is wrong; more than the longest pause, so that two
+/// programs that take over from each other never make one.
+const STEADY: Duration = Duration::from_secs(5);
+
 /// Exponential backoff with jitter, within a total time counted from the first failure.
 ///
 /// Agencies that lose the same central would otherwise come back all at the same moment. Time and
@@ -42,10 +46,13 @@ impl Retry {
         Some(pause.min(left))
     }
 
-    /// Notes that the other side was there: the time to try begins anew. The pauses do not, so that
-    /// two programs that take the same agency over from each other do it at a bearable pace.
-    pub fn note_contact(&mut self) {
-        self.failing_since = None;
+    /// Notes that a connection ended that had lasted for `lasted`. After a steady one the time to try
+    /// begins anew, as nothing was wrong before. A central that greets and then fails, or a second
+    /// program that takes the agency over, gives no steady connections, and the time runs on.
+    pub fn note_connection(&mut self, lasted: Duration) {
+        if lasted >= STEADY {
+            self.note_progress();
+        }
     }
 
     /// Notes that something was achieved: the next failure is a first one.
@@ -95,11 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn contact_begins_the_time_anew_and_not_the_pauses() {
+    fn only_a_steady_connection_begins_the_time_anew() {
         let mut retry = Retry::new(TIMEOUT);
         retry.pause_after_failure(Duration::ZERO, 1.0);
-        retry.note_contact();
-        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(2 * PAUSE_MIN));
+        retry.note_connection(STEADY - Duration::from_millis(1));
+        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), None);
+        retry.note_connection(STEADY);
+        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(PAUSE_MIN));
     }
 
     #[test]

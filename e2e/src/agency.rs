@@ -1,9 +1,9 @@
 //! An agency written by hand.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::{Deref, DerefMut};
 
-use crate::PATIENCE;
+use crate::HandConnection;
 use crate::wire::{self, HandBet};
 
 /// What the central answers.
@@ -35,6 +35,27 @@ impl Answer {
             state,
         }
     }
+
+    /// The answer's bytes.
+    pub fn encoded(&self) -> Vec<u8> {
+        match self {
+            Answer::Stored => vec![0, 2],
+            Answer::Refused(code) => [[0, 3], code.to_be_bytes()].concat(),
+            Answer::Winners(documents) => {
+                let mut bytes = vec![0, 7];
+                bytes.extend((documents.len() as u64).to_be_bytes());
+                bytes.extend(documents.iter().flat_map(|document| document.to_be_bytes()));
+                bytes
+            }
+            Answer::Welcome { bets, crc, state } => {
+                let mut bytes = vec![0, 9];
+                bytes.extend(bets.to_be_bytes());
+                bytes.extend(crc.to_be_bytes());
+                bytes.push(*state);
+                bytes
+            }
+        }
+    }
 }
 
 /// A connection to the central, and the messages of an agency.
@@ -42,22 +63,15 @@ impl Answer {
 /// It can be made to say anything. It says no Hello and no Ack by itself.
 #[derive(Debug)]
 pub struct HandAgency {
-    stream: TcpStream,
+    connection: HandConnection,
 }
 
 impl HandAgency {
     /// Connects.
     pub fn connect(address: SocketAddr) -> HandAgency {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        HandAgency { stream }
-    }
-
-    /// Sends any bytes.
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
+        HandAgency {
+            connection: HandConnection::new(TcpStream::connect(address).unwrap()),
+        }
     }
 
     /// Sends RegisterBets and expects that they are stored.
@@ -76,11 +90,6 @@ impl HandAgency {
     /// closing, the agency is parked.
     pub fn finish(&mut self) {
         self.send(&[wire::ALL_BETS_SENT, wire::REQUEST_WINNERS].concat());
-    }
-
-    /// Sends no more, but goes on reading.
-    pub fn half_close(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     /// The next answer.
@@ -104,11 +113,7 @@ impl HandAgency {
 
     /// The next answer, or `None` when the connection has ended, in whatever way.
     pub fn try_answer(&mut self) -> Option<Answer> {
-        match self.stream.peek(&mut [0]) {
-            Ok(0) => None,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
-            _ => Some(self.answer()),
-        }
+        (!self.has_ended()).then(|| self.answer())
     }
 
     /// Expects this answer.
@@ -121,37 +126,19 @@ impl HandAgency {
         self.expect(Answer::Refused(code));
         self.expect_closed();
     }
+}
 
-    /// Expects the end of the stream, in good order and with no bytes before it.
-    pub fn expect_closed(&mut self) {
-        let mut rest = Vec::new();
-        self.stream
-            .read_to_end(&mut rest)
-            .unwrap_or_else(|error| panic!("expected the end of the stream: {error}"));
-        assert_eq!(rest, [], "expected the end of the stream");
+/// An agency does whatever a connection does.
+impl Deref for HandAgency {
+    type Target = HandConnection;
+
+    fn deref(&self) -> &HandConnection {
+        &self.connection
     }
+}
 
-    /// Expects that no byte has come so far.
-    pub fn expect_nothing_yet(&mut self) {
-        self.stream.set_nonblocking(true).unwrap();
-        let peeked = self.stream.peek(&mut [0]);
-        self.stream.set_nonblocking(false).unwrap();
-        match peeked {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            other => panic!("expected an open connection without a byte to read: {other:?}"),
-        }
-    }
-
-    /// The stream itself, for what no agency does.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
-    }
-
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.stream
-            .read_exact(&mut bytes)
-            .unwrap_or_else(|error| panic!("expected an answer: {error}"));
-        bytes
+impl DerefMut for HandAgency {
+    fn deref_mut(&mut self) -> &mut HandConnection {
+        &mut self.connection
     }
 }

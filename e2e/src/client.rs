@@ -2,15 +2,15 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::binaries;
 use crate::process::{Ended, Process};
+use crate::{Dataset, binaries};
 
 /// How a client is to be started. It works in a temporary folder of its own, with no `config.yaml`
 /// unless a test writes one.
@@ -38,12 +38,17 @@ impl ClientSetup {
             .flag("server-address", &server.to_string())
     }
 
-    /// Makes these rows the agency's file.
-    pub fn data(self, rows: impl AsRef<[u8]>) -> ClientSetup {
-        let path = self.folder().join("bets.csv");
-        std::fs::write(&path, rows).unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        self.flag("data-path", &path)
+    /// The agency whose file this is.
+    pub fn with(dataset: &Dataset, server: SocketAddr) -> ClientSetup {
+        ClientSetup::agency(dataset.agency(), server).data(dataset.file())
+    }
+
+    /// Makes these rows the agency's file, instead of any others.
+    pub fn data(mut self, rows: impl AsRef<[u8]>) -> ClientSetup {
+        std::fs::write(self.data_path(), rows).unwrap();
+        self.environment.retain(|(key, _)| key != "CLI_DATA_PATH");
+        let path = self.data_path().to_str().unwrap().to_owned();
+        self.env("CLI_DATA_PATH", &path)
     }
 
     /// Writes `config.yaml`.
@@ -68,6 +73,11 @@ impl ClientSetup {
     pub fn arg(mut self, argument: impl Into<OsString>) -> ClientSetup {
         self.arguments.push(argument.into());
         self
+    }
+
+    /// The agency's file, where [`ClientSetup::data`] puts it.
+    pub fn data_path(&self) -> PathBuf {
+        self.folder().join("bets.csv")
     }
 
     /// The folder in which the client works.
@@ -107,6 +117,11 @@ impl ClientProcess {
     /// How it was started.
     pub fn setup(&self) -> &ClientSetup {
         &self.setup
+    }
+
+    /// Whether it has ended, by itself or not.
+    pub fn has_ended(&self) -> bool {
+        self.process.has_ended()
     }
 
     /// The log so far. A line may be missing that the client wrote a moment ago.

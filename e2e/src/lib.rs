@@ -5,6 +5,8 @@
 //! * [`HandAgency`] is an agency written by hand, byte for byte as [`wire`] says; nothing here uses
 //!   the project's own encoder, so its bytes are checked by a second opinion.
 //! * [`ClientSetup`] starts a [`ClientProcess`], the project's own agency.
+//! * [`HandCentral`] is a central written by hand, for that agency to talk to.
+//! * [`Dataset`] is an agency's file, and what must become of it.
 //!
 //! The programs are built when a test first asks for them, so no test runs a stale one. Nothing
 //! here waits for a time to pass: tests wait for log lines, answers and ends, each within
@@ -15,9 +17,13 @@
     reason = "whatever fails here fails the test that asked for it"
 )]
 
+mod address;
 mod agency;
 mod binaries;
+mod central;
 mod client;
+mod connection;
+pub mod dataset;
 pub mod log;
 mod process;
 mod server;
@@ -25,8 +31,12 @@ pub mod wire;
 
 use std::time::Duration;
 
+pub use address::own as nowhere;
 pub use agency::{Answer, HandAgency};
+pub use central::{Asked, HandCentral, HandLine};
 pub use client::{ClientProcess, ClientSetup};
+pub use connection::HandConnection;
+pub use dataset::Dataset;
 pub use process::Ended;
 pub use server::{ServerProcess, ServerSetup};
 

@@ -42,6 +42,23 @@ pub fn count(lines: &[String], text: &str) -> usize {
     lines.iter().filter(|line| line.contains(text)).count()
 }
 
+/// The sum of the values of `key` in the lines with `text`.
+///
+/// # Panics
+///
+/// When a line has no such key, or its value is no number.
+pub fn sum(lines: &[String], text: &str, key: &str) -> u64 {
+    lines
+        .iter()
+        .filter(|line| line.contains(text))
+        .map(|line| {
+            let text = value(line, key);
+            text.parse::<u64>()
+                .unwrap_or_else(|_| panic!("{key} is no number in {line:?}"))
+        })
+        .sum()
+}
+
 fn parse(line: &str) -> Option<&str> {
     let (timestamp, rest) = line.split_at_checked("YYYY-MM-DD HH:MM:SS".len())?;
     let shape: String = timestamp

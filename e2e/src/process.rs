@@ -10,6 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{PATIENCE, log};
 
+/// How long a program may take to end when it is asked to. The specification says one second; a
+/// machine that does much else may need more.
+const ENDING_TOOK_MAX: Duration = Duration::from_secs(5);
+
 /// How a program ended, with everything it said.
 #[derive(Debug)]
 pub struct Ended {
@@ -24,6 +28,62 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The one line on standard error of a program that ends with this code.
+    pub fn complaint(&self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        match &self.complaints[..] {
+            [complaint] => complaint.clone(),
+            other => panic!("expected one line on standard error: {other:#?}"),
+        }
+    }
+
+    /// Expects that it obeyed this signal as both programs do: with a line for that, one for each
+    /// thing that was closed, and one that says goodbye; gives the events between the first and
+    /// the last.
+    pub fn expect_good_order(&self, signal: &str) -> Vec<&str> {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert!(self.took < ENDING_TOOK_MAX, "{:?}", self.took);
+        assert_eq!(log::count(&self.log, "result: fail"), 0, "{self:#?}");
+        let received = log::position(&self.log, "action: signal_received");
+        let events: Vec<&str> = self.log[received..]
+            .iter()
+            .map(|line| log::event(line))
+            .collect();
+        let [first, closed @ .., last] = &events[..] else {
+            panic!("no line after {events:?}");
+        };
+        assert_eq!(
+            *first,
+            format!("action: signal_received | result: success | signal: {signal}")
+        );
+        assert_eq!(*last, "action: shutdown | result: success");
+        assert!(
+            closed.iter().all(|event| {
+                event.starts_with("action: close_") && event.contains(" | result: success")
+            }),
+            "{events:#?}"
+        );
+        closed.to_vec()
+    }
+
+    /// The winners that an agency was told, once.
+    pub fn winners(&self) -> Vec<u32> {
+        let asked = "action: consulta_ganadores | result: success";
+        let told = "action: ganadores | result: success";
+        assert_eq!(log::count(&self.log, asked), 1, "{self:#?}");
+        assert_eq!(log::count(&self.log, told), 1, "{self:#?}");
+        let position = log::position(&self.log, asked);
+        let count = log::value(&self.log[position], "cant_ganadores");
+        let documents = log::value(&self.log[position + 1], "dnis");
+        let documents: Vec<u32> = documents
+            .split(',')
+            .filter(|document| !document.is_empty())
+            .map(|document| document.parse().unwrap())
+            .collect();
+        assert_eq!(count, documents.len().to_string());
+        documents
+    }
+
     /// Whatever a test is about, each line of a log has the agreed form.
     pub(crate) fn in_good_form(self) -> Ended {
         for line in &self.log {
@@ -94,11 +154,23 @@ impl Process {
         self.said.lock().log.clone()
     }
 
+    pub fn has_ended(&self) -> bool {
+        self.said.lock().has_ended()
+    }
+
     /// Waits until `count` lines of the log contain `text`, and gives the last of these.
     pub fn wait_for_lines(&self, text: &str, count: usize) -> String {
+        // Each line is looked at once, however often the log has grown.
+        let (mut seen, mut matching) = (0, 0);
         let found = self.said.wait_until(|state| {
-            let mut matching = state.log.iter().filter(|line| line.contains(text));
-            matching.nth(count - 1).cloned()
+            let new = &state.log[seen..];
+            seen = state.log.len();
+            let mut new = new.iter().filter(|line| line.contains(text));
+            let last = new.find(|_| {
+                matching += 1;
+                matching == count
+            });
+            last.cloned()
         });
         found.unwrap_or_else(|state| {
             panic!("expected {count} lines with {text:?} in the log:\n{state}")

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process};
-use crate::{HandAgency, binaries, log};
+use crate::{HandAgency, address, binaries, log};
 
 const STORAGE: &str = "storage";
 
@@ -26,7 +26,9 @@ pub struct ServerSetup {
     file: Option<Vec<u8>>,
     environment: Vec<(String, String)>,
     arguments: Vec<OsString>,
-    descriptors_max: Option<u32>,
+    own_address: Option<SocketAddr>,
+    /// The shell's options for a limit of open descriptors.
+    descriptors: Option<String>,
 }
 
 impl ServerSetup {
@@ -38,7 +40,8 @@ impl ServerSetup {
             file: None,
             environment: Vec::new(),
             arguments: Vec::new(),
-            descriptors_max: None,
+            own_address: None,
+            descriptors: None,
         };
         setup
             .setting("SERVER_PORT", "0")
@@ -78,9 +81,29 @@ impl ServerSetup {
         self
     }
 
+    /// Gives the server an address of its own, where it is found again when it is started again,
+    /// and which is known before.
+    pub fn with_own_address(mut self) -> ServerSetup {
+        let address = address::own();
+        self.own_address = Some(address);
+        self.setting("SERVER_BIND", &address.ip().to_string())
+            .setting("SERVER_PORT", &address.port().to_string())
+    }
+
+    /// The address of its own.
+    pub fn own_address(&self) -> SocketAddr {
+        self.own_address.expect("it was given one")
+    }
+
     /// Lets the server have no more than `most` descriptors open.
     pub fn descriptors_max(mut self, most: u32) -> ServerSetup {
-        self.descriptors_max = Some(most);
+        self.descriptors = Some(format!("-n {most}"));
+        self
+    }
+
+    /// Starts the server with this limit of open descriptors, which it may raise.
+    pub fn descriptors_at_start(mut self, few: u32) -> ServerSetup {
+        self.descriptors = Some(format!("-S -n {few}"));
         self
     }
 
@@ -108,7 +131,7 @@ impl ServerSetup {
     pub fn start(&self) -> ServerProcess {
         let process = self.start_process();
         let line = process.wait_for_lines("action: listen | result: success", 1);
-        let address = format!("127.0.0.1:{}", log::value(&line, "port"));
+        let address = format!("{}:{}", log::value(&line, "ip"), log::value(&line, "port"));
         ServerProcess {
             process,
             setup: self.clone(),
@@ -129,6 +152,13 @@ impl ServerSetup {
         process.end_by(Signal::TERM)
     }
 
+    /// Starts a server and ends it with SIGKILL after `moment`, whether it listens or not.
+    pub fn kill_after(&self, moment: impl FnOnce()) -> Ended {
+        let mut process = self.start_process();
+        moment();
+        process.end_by(Signal::KILL).in_good_form()
+    }
+
     fn start_process(&self) -> Process {
         Process::start(&mut self.command())
     }
@@ -143,10 +173,10 @@ impl ServerSetup {
             None => format!("[DEFAULT]\n{settings}").into_bytes(),
         };
         std::fs::write(self.folder().join("config.ini"), file).unwrap();
-        let mut command = match self.descriptors_max {
+        let mut command = match &self.descriptors {
             None => Command::new(binaries::server()),
-            Some(most) => {
-                let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+            Some(limit) => {
+                let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
                 let mut shell = Command::new("/bin/sh");
                 shell.arg("-c").arg(script).arg(binaries::server());
                 shell
@@ -183,6 +213,15 @@ impl ServerProcess {
     /// Its process id.
     pub fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub fn memory_peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()));
+        let status = status.unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.unwrap().trim().strip_suffix(" kB").unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
     }
 
     /// A new connection to it.

@@ -51,6 +51,22 @@ impl HandBet {
         }
     }
 
+    /// The bet that a row of an agency's file spells.
+    pub fn from_row(agency: u32, row: &str) -> HandBet {
+        let fields = fields(row);
+        let [first_name, last_name, document, birthdate, number] = &fields[..] else {
+            panic!("{fields:?} are not the fields of a bet");
+        };
+        HandBet {
+            agency,
+            first_name: first_name.clone().into_bytes(),
+            last_name: last_name.clone().into_bytes(),
+            document: document.parse().unwrap(),
+            birthdate: unix_time(birthdate),
+            number: number.parse().unwrap(),
+        }
+    }
+
     /// The bet's row in `bets.csv`; not for names that need quotes.
     pub fn row(&self) -> String {
         assert_eq!(self.birthdate, BIRTHDATE);
@@ -141,9 +157,65 @@ fn crc32(bytes: &[u8]) -> u32 {
     !folded
 }
 
+/// The fields of a row of CSV.
+fn fields(row: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut is_quoted = false;
+    let mut characters = row.chars().peekable();
+    while let Some(character) = characters.next() {
+        let field = fields.last_mut().unwrap();
+        match character {
+            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => field.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => fields.push(String::new()),
+            other => field.push(other),
+        }
+    }
+    fields
+}
+
+/// The Unix time of a date's midnight, counted day by day as the calendar goes.
+fn unix_time(date: &str) -> i64 {
+    let parts: Vec<i64> = date.split('-').map(|part| part.parse().unwrap()).collect();
+    let [year, month, day] = parts[..] else {
+        panic!("{date:?} is no date");
+    };
+    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_year = |year| if is_leap(year) { 366 } else { 365 };
+    let days_of_month = |month| match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let years: i64 = if year < 1970 {
+        -(year..1970).map(days_of_year).sum::<i64>()
+    } else {
+        (1970..year).map(days_of_year).sum()
+    };
+    let months: i64 = (1..month).map(days_of_month).sum();
+    (years + months + day - 1) * 86_400
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_is_read_as_it_was_written() {
+        let bet = HandBet::new(3, 30_904_465, 7).named("Juan \"el Ñato\"", "García, hijo");
+        let row = format!("\"Juan \"\"el Ñato\"\"\",\"García, hijo\",30904465,{BIRTHDATE_TEXT},7");
+        assert_eq!(HandBet::from_row(3, &row).encoded(), bet.encoded());
+        for (date, time) in [
+            ("1970-01-01", 0),
+            (BIRTHDATE_TEXT, BIRTHDATE),
+            ("1969-12-31", -86_400),
+            ("1900-03-01", -2_203_891_200),
+            ("2000-03-01", 951_868_800),
+        ] {
+            assert_eq!(unix_time(date), time, "{date}");
+        }
+    }
 
     #[test]
     fn the_crc_is_that_of_ieee() {

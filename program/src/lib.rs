@@ -4,7 +4,7 @@
 //! Nothing here knows what a bet is.
 //!
 //! * [`settings`]: keys declared in a table; the table gives the flags, the help and the complaints.
-//! * [`values`]: the kinds of value that keys have: durations, sizes, levels, addresses' ports.
+//! * [`values`]: the kinds of value that keys have: numbers, durations, sizes, levels.
 //! * [`log_line`]: the logger, and values that are safe inside a log line.
 
 /// The programs' version: the package's, and the commit that it was built from.

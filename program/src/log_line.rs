@@ -1,6 +1,7 @@
 //! Log lines: `YYYY-MM-DD HH:MM:SS LEVEL [target] action: NAME | result: RESULT | key: value | …`.
 
 use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 use simple_logger::SimpleLogger;
@@ -16,14 +17,7 @@ const TIMESTAMP: &[BorrowedFormatItem<'static>] =
 ///
 /// When a logger was set before.
 pub fn start_logging(level: LevelFilter) -> Result<(), SetLoggerError> {
-    logger(level).init()
-}
-
-fn logger(level: LevelFilter) -> SimpleLogger {
-    SimpleLogger::new()
-        .with_level(level)
-        .with_utc_timestamps()
-        .with_timestamp_format(TIMESTAMP)
+    start(level, |write| write())
 }
 
 /// As [`start_logging`], for a program that draws on its terminal: each line is written within a
@@ -36,36 +30,48 @@ pub fn start_logging_beside(
     level: LevelFilter,
     aside: impl Fn(&dyn Fn()) + Send + Sync + 'static,
 ) -> Result<(), SetLoggerError> {
-    log::set_max_level(level);
-    let logger = Beside {
-        logger: logger(level),
-        aside,
-    };
-    log::set_boxed_logger(Box::new(logger))
+    start(level, aside)
 }
 
-/// A logger that writes within a call of something else.
-struct Beside<A> {
-    logger: SimpleLogger,
+fn start(
+    level: LevelFilter,
+    aside: impl Fn(&dyn Fn()) + Send + Sync + 'static,
+) -> Result<(), SetLoggerError> {
+    let lines = SimpleLogger::new()
+        .with_level(level)
+        .with_utc_timestamps()
+        .with_timestamp_format(TIMESTAMP);
+    log::set_max_level(level);
+    log::set_boxed_logger(Box::new(Logger { lines, aside }))
+}
+
+/// A logger that writes within a call of something else, and outlives its reader.
+struct Logger<A> {
+    lines: SimpleLogger,
     aside: A,
 }
 
-impl<A: Fn(&dyn Fn()) + Send + Sync> Log for Beside<A> {
+impl<A: Fn(&dyn Fn()) + Send + Sync> Log for Logger<A> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.logger.enabled(metadata)
+        self.lines.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            (self.aside)(&|| self.logger.log(record));
+            // Standard output may be a pipe whose reader is gone. Printing panics then, and a log
+            // that nobody reads is no reason to end: the program goes on without it.
+            let write = AssertUnwindSafe(|| (self.aside)(&|| self.lines.log(record)));
+            if catch_unwind(write).is_err() {
+                log::set_max_level(LevelFilter::Off);
+            }
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Text from outside, made safe for a value of a log line: it cannot end the line or begin another
-/// part of it.
+/// Text from outside, made safe for a value of a log line: it cannot end the line, begin another
+/// part of it, or fill the disk.
 ///
 /// ```
 /// use lottery_program::log_line::Value;
@@ -74,9 +80,15 @@ impl<A: Fn(&dyn Fn()) + Send + Sync> Log for Beside<A> {
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub &'a str);
 
+/// Characters of a value that are written; of a longer one an ellipsis tells.
+const VALUE_CHARS_MAX: usize = 1024;
+
 impl fmt::Display for Value<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
+        for (written, character) in self.0.chars().enumerate() {
+            if written == VALUE_CHARS_MAX {
+                return formatter.write_char('…');
+            }
             match character {
                 '|' => formatter.write_char('¦')?,
                 control if control.is_control() => {

@@ -176,6 +176,7 @@ impl Declaration {
                 Arg::new(key.name)
                     .long(key.flag)
                     .value_name(key.value_name)
+                    .allow_hyphen_values(true)
                     .help(format!("{} {default}", key.help))
                     .help_heading(key.group),
             )
@@ -375,7 +376,7 @@ pub fn parse_command_line(
             _ => {
                 let first_line = text.lines().next().unwrap_or_default();
                 let what = first_line.trim_start_matches("error: ");
-                CommandLineEnd::Complaint(format!("{what}; --help lists what is"))
+                CommandLineEnd::Complaint(format!("{what}; expected what --help lists"))
             }
         }
     })

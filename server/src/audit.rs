@@ -81,7 +81,7 @@ impl fmt::Display for Audit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "{:>7} {:>10} {:>8} {:>6} {:>7}",
+            "{:>7} {:>10} {:>10} {:>6} {:>7}",
             "agency", "bets", "crc32", "closed", "winners"
         )?;
         let mut bets = 0;
@@ -95,7 +95,7 @@ impl fmt::Display for Audit {
             let closed = if *is_closed { "yes" } else { "no" };
             writeln!(
                 out,
-                "{agency:>7} {:>10} {:08x} {closed:>6} {won:>7}",
+                "{agency:>7} {:>10} {:>10} {closed:>6} {won:>7}",
                 tally.bets, tally.crc
             )?;
             bets += tally.bets;
@@ -108,7 +108,7 @@ impl fmt::Display for Audit {
             .count();
         writeln!(
             out,
-            "{:>7} {bets:>10} {:>8} {closed:>6} {winners:>7}",
+            "{:>7} {bets:>10} {:>10} {closed:>6} {winners:>7}",
             "total", ""
         )?;
         for (file, bytes) in self.torn_bytes {
@@ -151,8 +151,8 @@ mod tests {
             &format!("1,1,{CRC}\r\n"),
         );
         let expected = [
-            " agency       bets    crc32 closed winners",
-            "      1          1 4ae1a42d    yes       1",
+            " agency       bets      crc32 closed winners",
+            "      1          1 1256301613    yes       1",
             "      2          1 ",
         ];
         let table = table.unwrap();
@@ -160,7 +160,7 @@ mod tests {
             assert!(line.starts_with(expected), "{table}");
         }
         assert!(
-            table.ends_with("  total          2               1       1\n"),
+            table.ends_with("  total          2                 1       1\n"),
             "{table}"
         );
     }

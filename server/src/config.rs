@@ -77,6 +77,7 @@ const NETWORK: &str = "Network";
 const LOTTERY: &str = "Lottery";
 const STORAGE: &str = "Storage";
 const LIMITS: &str = "Limits";
+const GENERAL: &str = "General";
 
 /// The server's settings.
 pub static DECLARATION: Declaration = Declaration {
@@ -230,7 +231,7 @@ pub static DECLARATION: Declaration = Declaration {
                 &["LOGGING_LEVEL"],
                 "logging-level",
                 "INFO",
-                LIMITS,
+                GENERAL,
             )
         },
     ],

@@ -1,11 +1,12 @@
 //! The echo service of the first exercises: one message, the same bytes back, goodbye.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::central::{ConnectionId, Moment, TurnError};
 use crate::journal;
+use crate::layers::{ConnectionId, Moment};
 use crate::service::{Ending, Outgoing, Service};
 
 /// Sends each connection its own first message back, unaltered, and closes it. A message goes to
@@ -25,8 +26,8 @@ struct EchoLine {
 }
 
 impl Echo {
-    /// A service that echoes messages of at most `message_bytes_max` bytes; a longer one is cut
-    /// off there, as if it had ended.
+    /// A service that echoes messages of at most `message_bytes_max` bytes; whoever sends a longer
+    /// one gets nothing back.
     pub fn new(message_bytes_max: usize) -> Echo {
         Echo {
             message_bytes_max,
@@ -54,6 +55,8 @@ impl Echo {
 }
 
 impl Service for Echo {
+    type Error = Infallible;
+
     fn connected(&mut self, id: ConnectionId, peer: IpAddr) {
         let line = EchoLine {
             peer,
@@ -77,8 +80,14 @@ impl Service for Echo {
         let room = self.message_bytes_max - line.message.len();
         let taken = end.unwrap_or(bytes.len()).min(room);
         line.message.extend_from_slice(&bytes[..taken]);
-        if end.is_some() || taken == room {
+        let is_whole = end.is_some_and(|end| end == taken);
+        if is_whole {
             self.answer(id);
+        } else if taken == room {
+            journal::echo_refused(line.peer, self.message_bytes_max);
+            line.message.clear();
+            line.outgoing.end(Ending::AfterFlush);
+            self.touched.push(id);
         }
     }
 
@@ -100,7 +109,7 @@ impl Service for Echo {
         false
     }
 
-    fn end_turn(&mut self, _now: Moment) -> Result<(), TurnError> {
+    fn end_turn(&mut self, _now: Moment) -> Result<(), Infallible> {
         Ok(())
     }
 
@@ -124,7 +133,7 @@ impl Service for Echo {
         journal::echo_standing(self.lines.len());
     }
 
-    fn shut_down(&mut self, _now: Moment) -> Result<(), TurnError> {
+    fn shut_down(&mut self, _now: Moment) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -213,9 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_an_end_is_cut_off_at_the_limit() {
+    fn a_message_without_an_end_gets_nothing_back() {
+        remember_log();
         let mut echo = after(&[b"0123456789", b"0123456789\n"]);
-        assert_eq!(answer(&mut echo).as_deref(), Some(&b"0123456789012345"[..]));
+        assert_eq!(answer(&mut echo).as_deref(), Some(&b""[..]));
+        assert_eq!(times_logged("action: receive_message | result: fail"), 1);
+        assert_eq!(times_logged("action: receive_message | result: success"), 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use lottery_core::bet::Bet;
 use lottery_core::protocol::Code;
 use lottery_core::store::{CommitError, Recovery};
 use lottery_program::log_line::{Value, error_chain};
+use signal_hook::low_level::signal_name;
 
 /// What the log says of a bet.
 #[derive(Clone, Copy, Debug)]
@@ -48,22 +49,45 @@ pub fn batch_stored(count: usize, bets: &[LoggedBet]) {
             "action: apuesta_almacenada | result: success | dni: {document} | numero: {number}"
         );
     }
-    info!("action: apuesta_recibida | result: success | cantidad: {count}");
-}
-
-/// A batch of `count` bets is refused.
-pub fn batch_refused(count: usize, reason: &str) {
-    let reason = Value(reason);
-    error!("action: apuesta_recibida | result: fail | cantidad: {count} | error: {reason}");
-}
-
-/// A request other than a batch is refused.
-pub fn request_refused(agency: Option<u32>, code: Code, reason: &str) {
-    let agency = agency.map_or("unidentified".to_owned(), |agency| agency.to_string());
-    let (code, reason) = (code.number(), Value(reason));
-    error!(
-        "action: receive_message | result: fail | agencia: {agency} | code: {code} | error: {reason}"
+    // An empty batch is no news, and costs a stranger six bytes.
+    let level = if count == 0 {
+        Level::Debug
+    } else {
+        Level::Info
+    };
+    log::log!(
+        level,
+        "action: apuesta_recibida | result: success | cantidad: {count}"
     );
+}
+
+/// What the log says of a refused request.
+#[derive(Clone, Debug)]
+pub struct RefusalNews {
+    /// The agency that the connection speaks for.
+    pub agency: Option<u32>,
+    /// For a batch, its bets.
+    pub batch: Option<usize>,
+    /// What is wrong with the request.
+    pub reason: String,
+}
+
+/// A request is refused.
+pub fn request_refused(code: Code, news: &RefusalNews) {
+    let agency = news
+        .agency
+        .map_or("unidentified".to_owned(), |agency| agency.to_string());
+    let (code, reason) = (code.number(), Value(&news.reason));
+    match news.batch {
+        Some(count) => error!(
+            "action: apuesta_recibida | result: fail | cantidad: {count} | agencia: {agency} | \
+             code: {code} | error: {reason}"
+        ),
+        None => error!(
+            "action: receive_message | result: fail | agencia: {agency} | code: {code} | \
+             error: {reason}"
+        ),
+    }
 }
 
 /// What a connection sent is no message.
@@ -215,8 +239,17 @@ pub fn echoed(peer: IpAddr, message: &str) {
     info!("action: receive_message | result: success | ip: {peer} | msg: {message}");
 }
 
+/// The echo service received a message without an end.
+pub fn echo_refused(peer: IpAddr, bytes_max: usize) {
+    error!(
+        "action: receive_message | result: fail | ip: {peer} | \
+         error: no line feed within {bytes_max} bytes"
+    );
+}
+
 /// A signal asks the server to end.
-pub fn signal_received(signal: &str) {
+pub fn signal_received(signal: i32) {
+    let signal = signal_name(signal).unwrap_or("unknown");
     info!("action: signal_received | result: success | signal: {signal}");
 }
 

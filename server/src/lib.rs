@@ -22,6 +22,7 @@ pub mod echo;
 pub mod event_loop;
 pub mod healthcheck;
 pub mod journal;
+pub mod layers;
 pub mod service;
 pub mod switchboard;
 

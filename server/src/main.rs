@@ -1,5 +1,6 @@
 //! The server's program: command line, configuration, and the event loop with the service asked for.
 
+use std::fs::File;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -18,6 +19,7 @@ use server::healthcheck;
 use server::journal;
 use server::service::Service;
 use server::switchboard::Switchboard;
+use signal_hook::consts::SIGUSR1;
 use signal_hook_mio::v1_0::Signals;
 
 const AUDIT: &str = "audit";
@@ -90,26 +92,41 @@ fn audit(config: &Config) -> Result<()> {
 }
 
 fn run(config: &Config) -> Result<()> {
-    let signals = catch_signals().context("catching signals")?;
+    let mut signals = catch_signals().context("catching signals")?;
     raise_descriptor_limit();
     start_logging(config.logging_level)?;
     journal::configured(&config.as_written);
     match config.mode {
         Mode::Echo => serve(config, signals, Echo::new(config.frame_bytes_max)),
-        Mode::Lottery => {
-            let folder = Folder::new(&config.storage_dir);
-            let (store, recovery) = Store::open(&folder).with_context(|| {
-                format!("opening the store in {}", config.storage_dir.display())
-            })?;
-            journal::storage_opened(&recovery);
-            let central = Central::new(config.rules, store);
-            serve(
-                config,
-                signals,
-                Switchboard::new(central, config.frame_bytes_max),
-            )
-        }
+        Mode::Lottery => match open_store(config, &mut signals)? {
+            None => Ok(()),
+            Some(store) => {
+                let central = Central::new(config.rules, store);
+                let switchboard = Switchboard::new(central, config.frame_bytes_max);
+                serve(config, signals, switchboard)
+            }
+        },
     }
+}
+
+/// Opens the store, or ends in good order when a signal comes first.
+fn open_store(config: &Config, signals: &mut Signals) -> Result<Option<Store<File>>> {
+    let folder = Folder::new(&config.storage_dir);
+    let mut ending = None;
+    let opened = Store::open_unless(&folder, || {
+        ending = signals.pending().find(|signal| *signal != SIGUSR1);
+        ending.is_some()
+    });
+    if let Some(signal) = ending {
+        journal::signal_received(signal);
+        journal::storage_closed();
+        journal::shut_down();
+        return Ok(None);
+    }
+    let (store, recovery) =
+        opened.with_context(|| format!("opening the store in {}", config.storage_dir.display()))?;
+    journal::storage_opened(&recovery);
+    Ok(Some(store))
 }
 
 /// Lets the server have as many descriptors as the system would give it: the limit that programs

@@ -1,9 +1,10 @@
 //! What the event loop serves: bytes in, bytes out, no sockets.
 
+use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::central::{ConnectionId, Moment, TurnError};
+use crate::layers::{ConnectionId, Moment};
 
 /// A protocol over connections that somebody else reads and writes.
 ///
@@ -11,6 +12,9 @@ use crate::central::{ConnectionId, Moment, TurnError};
 /// connection. In between it hands over bytes as they come, and after [`Service::end_turn`] it
 /// sends what [`Service::outgoing`] holds for the connections that [`Service::take_touched`] names.
 pub trait Service {
+    /// Why the service cannot go on.
+    type Error: Error + Send + Sync + 'static;
+
     /// A connection was made.
     fn connected(&mut self, id: ConnectionId, peer: IpAddr);
 
@@ -35,7 +39,7 @@ pub trait Service {
     /// # Errors
     ///
     /// When the service cannot go on.
-    fn end_turn(&mut self, now: Moment) -> Result<(), TurnError>;
+    fn end_turn(&mut self, now: Moment) -> Result<(), Self::Error>;
 
     /// When the next turn is due even if nothing happens, as time since the server started.
     fn next_deadline(&self) -> Option<Duration>;
@@ -53,12 +57,13 @@ pub trait Service {
     /// Logs how things stand, because somebody asked by a signal.
     fn log_standing(&self);
 
-    /// Makes everything last that was taken, as the last act of a run.
+    /// Makes everything last that was taken, closes what is open, and logs that, as the last act of
+    /// a run.
     ///
     /// # Errors
     ///
     /// When that cannot be done.
-    fn shut_down(&mut self, now: Moment) -> Result<(), TurnError>;
+    fn shut_down(&mut self, now: Moment) -> Result<(), Self::Error>;
 }
 
 /// Bytes on their way to a peer, and what happens when they are gone.

@@ -12,8 +12,9 @@ use lottery_core::protocol::request::RequestScanner;
 use lottery_core::protocol::{Code, FrameAssembler, FrameError, Request};
 use lottery_core::store::DiskFile;
 
-use crate::central::{Central, ConnectionId, Moment, Output, TurnError};
+use crate::central::{Central, Output, TurnError};
 use crate::journal;
+use crate::layers::{ConnectionId, Moment};
 use crate::service::{Ending, Outgoing, Service};
 
 /// Unsent answers above which a connection is not read: many thousand acknowledgements.
@@ -179,6 +180,8 @@ fn next_request<'a, 'i: 'a>(
 }
 
 impl<F: DiskFile> Service for Switchboard<F> {
+    type Error = TurnError;
+
     fn connected(&mut self, id: ConnectionId, peer: IpAddr) {
         let scanner = RequestScanner::new(self.frame_bytes_max);
         let line = Line {
@@ -261,6 +264,7 @@ impl<F: DiskFile> Service for Switchboard<F> {
 
     fn shut_down(&mut self, now: Moment) -> Result<(), TurnError> {
         self.central.shut_down(now)?;
+        journal::storage_closed();
         for output in self.central.take_outputs() {
             self.apply(output);
         }

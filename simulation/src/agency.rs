@@ -7,7 +7,7 @@ use client::retry::Retry;
 use fastrand::Rng;
 use lottery_core::protocol::reply::ReplyScanner;
 use lottery_core::protocol::{Code, FrameAssembler, Reply};
-use server::central::ConnectionId;
+use server::layers::ConnectionId;
 
 use crate::network::{Network, Outlook, Received};
 use crate::plan::{AgencyPlan, Bets};
@@ -40,6 +40,7 @@ enum Line {
     Up {
         id: ConnectionId,
         assembler: FrameAssembler<ReplyScanner>,
+        since: Duration,
     },
 }
 
@@ -133,7 +134,11 @@ impl SimAgency {
             (Some(id), Some(program)) => {
                 program.agency.connected();
                 let assembler = FrameAssembler::new(ReplyScanner::new(0));
-                program.line = Line::Up { id, assembler };
+                program.line = Line::Up {
+                    id,
+                    assembler,
+                    since: now,
+                };
             }
             _ => self.lose_line(now, rng),
         }
@@ -143,7 +148,7 @@ impl SimAgency {
     pub fn step(&mut self, network: &mut Network, now: Duration, rng: &mut Rng) -> Vec<Happened> {
         let Some(Program {
             agency,
-            line: Line::Up { id, assembler },
+            line: Line::Up { id, assembler, .. },
             retry,
         }) = &mut self.program
         else {
@@ -191,10 +196,7 @@ impl SimAgency {
             };
             match result {
                 Ok(news) => match news {
-                    News::Welcomed { bets } => {
-                        retry.note_contact();
-                        happened.push(Happened::Welcomed(bets));
-                    }
+                    News::Welcomed { bets } => happened.push(Happened::Welcomed(bets)),
                     News::AwaitingDraw => {}
                     News::Registered { .. } => {
                         retry.note_progress();
@@ -251,6 +253,9 @@ impl SimAgency {
         let Some(program) = &mut self.program else {
             return;
         };
+        if let Line::Up { since, .. } = program.line {
+            program.retry.note_connection(now - since);
+        }
         match program.retry.pause_after_failure(now, rng.f64()) {
             Some(pause) => {
                 program.line = Line::Down {

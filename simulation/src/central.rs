@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use lottery_core::store::{OpenError, Store};
-use server::central::{Central, ConnectionId, Moment, Rules};
+use server::central::{Central, Rules};
+use server::layers::{ConnectionId, Moment};
 use server::service::{Ending, Service};
 use server::switchboard::Switchboard;
 

@@ -9,7 +9,7 @@
 use fastrand::Rng;
 use lottery_core::protocol::reply::ReplyScanner;
 use lottery_core::protocol::{Code, FrameAssembler, Reply, bet_encoding, request};
-use server::central::ConnectionId;
+use server::layers::ConnectionId;
 
 use crate::network::{Network, Outlook, Received};
 use crate::plan::{AgencyPlan, OwnedBet};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use fastrand::Rng;
-use server::central::ConnectionId;
+use server::layers::ConnectionId;
 
 use crate::statistics::Statistics;
 

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use lottery_core::protocol::{bet_encoding, request};
-use server::central::ConnectionId;
+use server::layers::ConnectionId;
 
 use crate::network::{Network, Outlook, Received};
 use crate::plan::{OwnedBet, Plan};

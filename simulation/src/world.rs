@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use server::central::{ConnectionId, Durability};
+use server::central::Durability;
+use server::layers::ConnectionId;
 
 use crate::agency::{Happened, SimAgency};
 use crate::central::{SimCentral, Turned};

@@ -1,6 +1,6 @@
 //! Bets from a CSV file: `first_name,last_name,document,birthdate,number`, no header.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,16 @@ use lottery_core::date::Date;
 use thiserror::Error;
 
 use super::{BetSource, SourceError};
+use crate::interruption::Interruption;
 
 /// Bytes read from the file at once.
 const READ_BYTES: usize = 256 * 1024;
 
 /// The longest line that is looked at; the longest valid row has some 1,100 bytes.
 const LINE_BYTES_MAX: usize = 4096;
+
+/// Lines after which it is asked whether a signal came: some milliseconds' work.
+const LINES_BETWEEN_CHECKS: u64 = 4096;
 
 /// Some programs mark a file as UTF-8 with these bytes at its beginning.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -52,6 +56,7 @@ pub struct CsvFile<R> {
     agency: u32,
     path: PathBuf,
     today: Date,
+    interruption: Interruption,
     reader: BufReader<File>,
     line: Vec<u8>,
     line_number: u64,
@@ -77,15 +82,25 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
     ///
     /// When the file cannot be opened.
     pub fn open(agency: u32, path: &Path, today: Date, report: R) -> io::Result<CsvFile<R>> {
-        let file = File::open(path)?;
-        // A folder can be opened, and only reading it fails.
-        if file.metadata()?.is_dir() {
+        let metadata = fs::metadata(path)?;
+        // A folder can be opened, and only reading it fails; a device may have no end.
+        let kind = metadata.file_type();
+        if kind.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
+        if !kind.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is no regular file",
+            ));
+        }
+        // Opened after that look at it, because opening a pipe waits for who writes into it.
+        let file = File::open(path)?;
         Ok(CsvFile {
             agency,
             path: path.to_owned(),
             today,
+            interruption: Interruption::never(),
             reader: BufReader::with_capacity(READ_BYTES, file),
             line: Vec::new(),
             line_number: 0,
@@ -96,9 +111,20 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         })
     }
 
+    /// Has a signal that `interruption` notes end the reading, however long the file is.
+    pub fn heeding(self, interruption: Interruption) -> CsvFile<R> {
+        CsvFile {
+            interruption,
+            ..self
+        }
+    }
+
     /// Reads a line, without its end. Of one that is too long the beginning is kept, and is of no
     /// use.
     fn read_line(&mut self) -> Result<ReadLine, SourceError> {
+        if self.line_number.is_multiple_of(LINES_BETWEEN_CHECKS) {
+            self.interruption.check()?;
+        }
         self.line.clear();
         let mut limited = (&mut self.reader).take(LINE_BYTES_MAX as u64 + 1);
         let result = limited
@@ -114,10 +140,7 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
                     _ => ReadLine::Whole,
                 })
             })
-            .map_err(|error| SourceError {
-                path: self.path.clone(),
-                error,
-            });
+            .map_err(|error| unreadable(&self.path, error));
         self.line_number += 1;
         for end in *b"\n\r" {
             self.line.pop_if(|byte| *byte == end);
@@ -142,10 +165,8 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
 impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.line_number = 0;
-        self.reader.rewind().map_err(|error| SourceError {
-            path: self.path.clone(),
-            error,
-        })
+        let result = self.reader.rewind();
+        result.map_err(|error| unreadable(&self.path, error))
     }
 
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
@@ -177,6 +198,13 @@ impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     }
 }
 
+fn unreadable(path: &Path, error: io::Error) -> SourceError {
+    SourceError::Read {
+        path: path.to_owned(),
+        error,
+    }
+}
+
 fn read_row<'a>(
     agency: u32,
     row: &'a [u8],
@@ -197,7 +225,6 @@ fn read_row<'a>(
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::fs;
 
     use super::*;
     use time::macros::date;

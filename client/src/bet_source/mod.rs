@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use lottery_core::bet::Bet;
 use thiserror::Error;
 
+use crate::interruption::Interrupted;
+
 pub use csv_file::{CsvFile, RowError, RowProblem};
 pub use single::SingleBet;
 
@@ -34,12 +36,18 @@ pub trait BetSource {
     fn rejected(&self) -> u64;
 }
 
-/// The source cannot be read.
+/// Why the next bet cannot be had.
 #[derive(Debug, Error)]
-#[error("{}: {error}", path.display())]
-pub struct SourceError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system says.
-    pub error: io::Error,
+pub enum SourceError {
+    /// The source cannot be read.
+    #[error("{}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A signal came: going through a file may take longer than the program has then.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }

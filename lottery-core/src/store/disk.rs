@@ -5,7 +5,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A place with files in it.
 pub trait Disk {
@@ -102,7 +102,15 @@ impl Disk for Folder {
     type File = File;
 
     fn open(&self, name: &str) -> io::Result<File> {
-        fs::create_dir_all(&self.path)?;
+        if !self.path.exists() {
+            fs::create_dir_all(&self.path)?;
+            // A new folder's name is on the medium only once its parent is.
+            let parent = self
+                .path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)

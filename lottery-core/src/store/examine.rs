@@ -11,6 +11,9 @@ use super::{BETS_FILE, CLOSINGS_FILE};
 use crate::bet::Bet;
 use crate::protocol::bet_encoding;
 
+/// Lines after which it is asked whether to stop: some milliseconds' work.
+const LINES_BETWEEN_QUESTIONS: u64 = 4096;
+
 /// What the two files say.
 #[derive(Debug, Default)]
 pub struct Examination {
@@ -59,8 +62,8 @@ pub enum Damage {
     },
     /// The closing and the bets disagree.
     #[error(
-        "{CLOSINGS_FILE} line {line}: agency {agency} closed with {} bets of CRC {:08x}, but \
-         {BETS_FILE} has {} of CRC {:08x}",
+        "{CLOSINGS_FILE} line {line}: agency {agency} closed with {} bets of CRC {}, but \
+         {BETS_FILE} has {} of CRC {}",
         closed.bets, closed.crc, stored.bets, stored.crc
     )]
     ClosingMismatch {
@@ -73,6 +76,9 @@ pub enum Damage {
         /// What the bets are.
         stored: Tally,
     },
+    /// No damage: the reading was stopped from outside.
+    #[error("stopped before the end")]
+    Stopped,
     /// A file could not be read.
     #[error("{file}: {error}")]
     Read {
@@ -89,9 +95,18 @@ pub enum Damage {
 ///
 /// The first [`Damage`]. A torn last record is none: it is what a crash leaves.
 pub fn examine<F: DiskFile>(bets: &F, closings: &F) -> Result<Examination, Damage> {
+    examine_unless(bets, closings, || false)
+}
+
+/// As [`examine`], asking `should_stop` now and then, as it may take long.
+pub(super) fn examine_unless<F: DiskFile>(
+    bets: &F,
+    closings: &F,
+    mut should_stop: impl FnMut() -> bool,
+) -> Result<Examination, Damage> {
     let mut found = Examination::default();
     let mut encoding = Vec::new();
-    let rows = load_bets(bets, |bet| {
+    let rows = read_bets(bets, &mut should_stop, |bet| {
         encoding.clear();
         bet_encoding::encode(bet, &mut encoding);
         found
@@ -101,7 +116,7 @@ pub fn examine<F: DiskFile>(bets: &F, closings: &F) -> Result<Examination, Damag
             .add(1, &encoding);
     })?;
     (found.bets_bytes, found.bets_torn_bytes) = rows;
-    let rows = read_rows(CLOSINGS_FILE, closings, |line, row| {
+    let rows = read_rows(CLOSINGS_FILE, closings, should_stop, |line, row| {
         let closing = Closing::read(row).map_err(|reason| Damage::Row {
             file: CLOSINGS_FILE,
             line,
@@ -139,12 +154,17 @@ fn take_closing(found: &mut Examination, line: u64, closing: Closing) -> Result<
 /// # Errors
 ///
 /// The first [`Damage`].
-pub fn load_bets<F: DiskFile>(
+pub fn load_bets<F: DiskFile>(file: &F, visit: impl FnMut(&Bet<'_>)) -> Result<(u64, u64), Damage> {
+    read_bets(file, || false, visit)
+}
+
+fn read_bets<F: DiskFile>(
     file: &F,
+    should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(&Bet<'_>),
 ) -> Result<(u64, u64), Damage> {
     let mut reader = RowReader::default();
-    read_rows(BETS_FILE, file, |line, row| {
+    read_rows(BETS_FILE, file, should_stop, |line, row| {
         let bet = reader.read_bet(row).map_err(|reason| Damage::Row {
             file: BETS_FILE,
             line,
@@ -158,12 +178,18 @@ pub fn load_bets<F: DiskFile>(
 fn read_rows<F: DiskFile>(
     name: &'static str,
     file: &F,
+    mut should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), Damage>,
 ) -> Result<(u64, u64), Damage> {
     let unreadable = |error| Damage::Read { file: name, error };
     let mut lines = Lines::new(file, ROW_BYTES_MAX + ROW_END.len());
     loop {
         match lines.next_line() {
+            Ok(Some(line))
+                if line.number.is_multiple_of(LINES_BETWEEN_QUESTIONS) && should_stop() =>
+            {
+                return Err(Damage::Stopped);
+            }
             Ok(Some(line)) => match line.bytes.strip_suffix(b"\r") {
                 Some(row) => visit(line.number, row)?,
                 None => {

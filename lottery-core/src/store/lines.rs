@@ -52,7 +52,7 @@ pub enum LineError {
 impl<'f, F: DiskFile> Lines<'f, F> {
     /// The lines of `file` from its beginning, none longer than `line_bytes_max` bytes.
     pub fn new(file: &'f F, line_bytes_max: usize) -> Lines<'f, F> {
-        debug_assert!(line_bytes_max < READ_BYTES);
+        assert!(line_bytes_max < READ_BYTES, "a line fits the buffer");
         Lines {
             file,
             buffer: vec![0; READ_BYTES],

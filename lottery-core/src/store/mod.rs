@@ -32,6 +32,7 @@ pub use tally::Tally;
 
 use crate::bet::Bet;
 use crate::protocol::bet_encoding;
+use examine::examine_unless;
 use row::Closing;
 
 /// The file of the bets.
@@ -136,9 +137,22 @@ impl<F: DiskFile> Store<F> {
     /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
     /// changed then.
     pub fn open<D: Disk<File = F>>(disk: &D) -> Result<(Store<F>, Recovery), OpenError> {
+        Store::open_unless(disk, || false)
+    }
+
+    /// As [`Store::open`], for a store so large that opening it takes a while: asks `should_stop`
+    /// now and then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`], and with [`Damage::Stopped`] when it was to stop.
+    pub fn open_unless<D: Disk<File = F>>(
+        disk: &D,
+        should_stop: impl FnMut() -> bool,
+    ) -> Result<(Store<F>, Recovery), OpenError> {
         let mut bets = open_file(disk, BETS_FILE)?;
         let mut closings = open_file(disk, CLOSINGS_FILE)?;
-        let found = examine(&bets, &closings)?;
+        let found = examine_unless(&bets, &closings, should_stop)?;
         let recovery = Recovery {
             bets: found.tallies.values().map(|tally| tally.bets).sum(),
             closed: found.closings.len(),
@@ -176,12 +190,12 @@ impl<F: DiskFile> Store<F> {
     pub fn store_bets(&mut self, agency: u32, bets: &[Bet<'_>]) {
         self.encodings.clear();
         for bet in bets {
-            debug_assert_eq!(bet.agency, agency);
+            assert_eq!(bet.agency, agency, "the caller sorts the bets by agency");
             bet_encoding::encode(bet, &mut self.encodings);
             write_bet(bet, &mut self.staged_rows);
         }
         let record = self.agencies.entry(agency).or_default();
-        debug_assert!(!record.staged.closed);
+        assert!(!record.staged.closed, "nothing is stored behind a closing");
         record.staged.tally.add(bets.len() as u64, &self.encodings);
         self.staged_agencies.push(agency);
     }
@@ -189,7 +203,7 @@ impl<F: DiskFile> Store<F> {
     /// Stages the closing of `agency`: it has sent everything, staged bets included.
     pub fn close_agency(&mut self, agency: u32) {
         let record = self.agencies.entry(agency).or_default();
-        debug_assert!(!record.staged.closed);
+        assert!(!record.staged.closed, "an agency closes once");
         record.staged.closed = true;
         Closing {
             agency,

@@ -168,6 +168,6 @@ fn a_mistyped_flag_is_one_line() {
     };
     assert_eq!(
         line,
-        "unexpected argument '--prot' found; --help lists what is"
+        "unexpected argument '--prot' found; expected what --help lists"
     );
 }

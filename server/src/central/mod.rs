@@ -5,7 +5,7 @@
 //! only then does it give its answers out. Time is handed in. Agencies that ask for their winners
 //! are *parked*: they cost an entry in a map until the draw is held.
 //!
-//! This file has what a request does. [`turn`](self) has what the end of a turn does, and `phases`
+//! This file has what a request does. `turn` has what the end of a turn does, and `phases`
 //! has the map of agencies.
 
 mod phases;
@@ -20,7 +20,8 @@ use lottery_core::protocol::reply::AgencyState;
 use lottery_core::protocol::{Code, Reply, Request, StatusReport, VERSION, Welcome};
 use lottery_core::store::{Draw, Store, Winners};
 
-use crate::journal;
+use crate::journal::{self, RefusalNews};
+use crate::layers::{ConnectionId, Moment};
 use phases::{Agencies, Phase};
 use turn::Answer;
 
@@ -28,19 +29,6 @@ pub use turn::TurnError;
 
 /// Agencies of which a report on request tells, at most.
 const AGENCIES_REPORTED_MAX: usize = 1000;
-
-/// A connection, by a number that is never used twice in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub usize);
-
-/// What a clock and a calendar show; the event loop reads them once a turn.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Time since the server started.
-    pub elapsed: Duration,
-    /// The day, in UTC.
-    pub today: Date,
-}
 
 /// The rules of a lottery, from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -186,40 +174,45 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             return;
         }
         self.began.get_or_insert(now.elapsed);
+        let batch = match &request {
+            Request::RegisterBets(bets) => Some(bets.len()),
+            _ => None,
+        };
         let result = match request {
-            Request::RegisterBets(bets) => {
-                let result = self.register_bets(id, &bets, now.today);
-                if let Err(refusal) = &result {
-                    journal::batch_refused(bets.len(), &refusal.reason);
-                }
-                result
-            }
+            Request::RegisterBets(bets) => self.register_bets(id, &bets, now.today),
             Request::Ack => Ok(()),
-            Request::AllBetsSent => self.logging_refusal(id, |central| central.all_bets_sent(id)),
-            Request::RequestWinners => {
-                self.logging_refusal(id, |central| central.request_winners(id, now))
-            }
-            Request::Hello { version, agency } => {
-                self.logging_refusal(id, |central| central.hello(id, version, agency))
-            }
+            Request::AllBetsSent => self.all_bets_sent(id),
+            Request::RequestWinners => self.request_winners(id, now),
+            Request::Hello { version, agency } => self.hello(id, version, agency),
             Request::Status => {
                 self.answers.push(Answer::Status { connection: id });
                 Ok(())
             }
         };
-        if let Err(refusal) = result {
-            self.refuse(id, refusal.code);
+        if let Err(Refusal { code, reason }) = result {
+            let agency = self.agency_of(id);
+            let news = RefusalNews {
+                agency,
+                batch,
+                reason,
+            };
+            self.refuse_with(id, code, Some(news));
         }
     }
 
     /// Refuses a connection whose bytes were no request.
     pub fn refuse(&mut self, id: ConnectionId, code: Code) {
+        self.refuse_with(id, code, None);
+    }
+
+    fn refuse_with(&mut self, id: ConnectionId, code: Code, news: Option<RefusalNews>) {
         if self.is_heard(id) {
             self.disconnected(id);
             self.connections.insert(id, Speaker::Refused);
             self.answers.push(Answer::Refusal {
                 connection: id,
                 code,
+                news,
             });
         }
     }
@@ -264,18 +257,6 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
     /// Takes what is to be done for the connections, in order.
     pub fn take_outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
-    }
-
-    fn logging_refusal(
-        &mut self,
-        id: ConnectionId,
-        act: impl FnOnce(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        let result = act(self);
-        if let Err(refusal) = &result {
-            journal::request_refused(self.agency_of(id), refusal.code, &refusal.reason);
-        }
-        result
     }
 
     fn is_heard(&self, id: ConnectionId) -> bool {

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
-use super::ConnectionId;
+use crate::layers::ConnectionId;
 
 impl fmt::Display for Phase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +113,7 @@ impl Agencies {
 
     /// The agency says that it has sent everything. It counts as missing until that is stored.
     pub fn close(&mut self, agency: u32) {
-        debug_assert_eq!(self.phase(agency), Phase::Betting);
+        assert_eq!(self.phase(agency), Phase::Betting, "an agency closes once");
         self.record(agency).phase = Phase::Closed;
     }
 

@@ -9,8 +9,9 @@ use lottery_core::store::{CommitError, DiskFile};
 use thiserror::Error;
 
 use super::phases::Phase;
-use super::{Central, ConnectionId, DrawState, Durability, Moment, Output};
-use crate::journal::{self, DaySummary, LoggedBet};
+use super::{Central, DrawState, Durability, Output};
+use crate::journal::{self, DaySummary, LoggedBet, RefusalNews};
+use crate::layers::{ConnectionId, Moment};
 
 /// How long unsynced bets wait with [`Durability::EverySecond`].
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,10 +41,11 @@ pub(super) enum Answer {
     },
     /// Somebody asked how far the lottery is.
     Status { connection: ConnectionId },
-    /// A request was refused.
+    /// A request was refused, or bytes that were none, of which there is no more news.
     Refusal {
         connection: ConnectionId,
         code: Code,
+        news: Option<RefusalNews>,
     },
 }
 
@@ -165,8 +167,16 @@ impl<F: DiskFile> Central<F> {
             Answer::Stored {
                 connection, count, ..
             } => {
-                journal::batch_refused(count, &Code::NotStored.to_string());
-                self.reply_and_close(connection, Code::NotStored);
+                // The first of its batches is answered, and the connection is closed with that.
+                if self.connections.contains_key(&connection) {
+                    let news = RefusalNews {
+                        agency: self.agency_of(connection),
+                        batch: Some(count),
+                        reason: Code::NotStored.to_string(),
+                    };
+                    journal::request_refused(Code::NotStored, &news);
+                    self.reply_and_close(connection, Code::NotStored);
+                }
             }
             Answer::Closing { agency, .. } if committed.closings => {
                 self.agencies.confirm_closing();
@@ -192,7 +202,16 @@ impl<F: DiskFile> Central<F> {
                 let report = self.status();
                 self.reply(connection, Reply::StatusReport(report));
             }
-            Answer::Refusal { connection, code } => self.reply_and_close(connection, code),
+            Answer::Refusal {
+                connection,
+                code,
+                news,
+            } => {
+                if let Some(news) = news {
+                    journal::request_refused(code, &news);
+                }
+                self.reply_and_close(connection, code);
+            }
         }
     }
 
@@ -258,12 +277,15 @@ impl<F: DiskFile> Central<F> {
     }
 
     fn expire_parked(&mut self, elapsed: Duration) {
+        let mut missing = None;
         while let Some((deadline, agency)) = self.agencies.first_parked() {
             if deadline > elapsed {
                 return;
             }
             self.agencies.unpark(agency, Phase::Closed);
-            journal::draw_timed_out(agency, &self.agencies.missing_numbers(MISSING_NAMED_MAX));
+            let missing =
+                missing.get_or_insert_with(|| self.agencies.missing_numbers(MISSING_NAMED_MAX));
+            journal::draw_timed_out(agency, missing);
             if let Some(connection) = self.agencies.connection(agency) {
                 self.reply_and_close(connection, Code::DrawTimeout);
             }

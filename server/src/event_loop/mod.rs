@@ -20,12 +20,11 @@ use lottery_core::date::Date;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 use thiserror::Error;
 
-use crate::central::{ConnectionId, Moment, TurnError};
 use crate::journal;
+use crate::layers::{ConnectionId, Moment};
 use crate::service::{Ending, Service};
 use connection::{Connection, Read, Sent};
 use timers::Timers;
@@ -63,13 +62,13 @@ pub struct Limits {
 
 /// Why the loop ended other than by a signal.
 #[derive(Debug, Error)]
-pub enum LoopError {
+pub enum LoopError<E> {
     /// The system's readiness notification, or the signals, failed.
     #[error("waiting for events: {0}")]
     Poll(#[from] io::Error),
     /// The service cannot go on.
     #[error(transparent)]
-    Turn(#[from] TurnError),
+    Service(E),
 }
 
 /// The loop. It owns every socket; the service behind it owns what they mean.
@@ -127,7 +126,7 @@ impl<S: Service> EventLoop<S> {
     /// # Errors
     ///
     /// When the service cannot go on, or waiting for events fails.
-    pub fn run(mut self) -> Result<(), LoopError> {
+    pub fn run(mut self) -> Result<(), LoopError<S::Error>> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         loop {
             self.sleep(&mut events, self.time_to_sleep())?;
@@ -135,13 +134,13 @@ impl<S: Service> EventLoop<S> {
                 self.note(event);
             }
             if let Some(signal) = self.ending_signal() {
-                journal::signal_received(signal_name(signal).unwrap_or("unknown"));
+                journal::signal_received(signal);
                 return self.shut_down(&mut events);
             }
             let now = self.now();
             self.accept(now.elapsed);
             self.read(now);
-            self.service.end_turn(now)?;
+            self.service.end_turn(now).map_err(LoopError::Service)?;
             self.attend_touched(now.elapsed);
             self.close_expired(now.elapsed);
         }
@@ -402,7 +401,7 @@ impl<S: Service> EventLoop<S> {
 
     /// Ends in good order: stop accepting, store what is staged, send what is owed as far as it
     /// goes in a short time, close everything.
-    fn shut_down(mut self, events: &mut Events) -> Result<(), LoopError> {
+    fn shut_down(mut self, events: &mut Events) -> Result<(), LoopError<S::Error>> {
         self.listener = None;
         journal::listener_closed();
         let stored = self.service.shut_down(self.now());
@@ -414,9 +413,7 @@ impl<S: Service> EventLoop<S> {
             drop(connection);
             journal::connection_closed_at_end(peer);
         }
-        stored?;
-        drop(self.service);
-        journal::storage_closed();
+        stored.map_err(LoopError::Service)?;
         journal::shut_down();
         Ok(())
     }
