@@ -3,9 +3,7 @@
 //! A bet has no line breaks, so a line is a row, and a quote that somebody forgot to close spoils
 //! that row alone.
 
-use std::io::Read;
-
-use csv::{ByteRecord, ReaderBuilder, Terminator};
+use csv_core::ReadRecordResult;
 use thiserror::Error;
 
 /// A row has more or fewer fields than it should.
@@ -18,77 +16,115 @@ pub struct WrongCount {
     pub expected: usize,
 }
 
-/// Splits a row, given without its end, into its `N` fields. Those of a row with quotes are put,
-/// without them, into `unquoted`, which callers keep for the next row.
-///
-/// # Errors
-///
-/// When the row has another number of fields.
-///
-/// ```
-/// use lottery_core::csv_row::fields;
-/// let mut unquoted = csv::ByteRecord::new();
-/// let [name, number] = fields(br#""Paz, hijo",7"#, &mut unquoted).unwrap();
-/// assert_eq!((name, number), (&b"Paz, hijo"[..], &b"7"[..]));
-/// ```
-pub fn fields<'a, const N: usize>(
-    row: &'a [u8],
-    unquoted: &'a mut ByteRecord,
-) -> Result<[&'a [u8]; N], WrongCount> {
-    let mut fields = [&row[..0]; N];
-    let mut commas = 0;
-    let mut start = 0;
-    // Fields are short, so looking at each byte once is faster than searching for the next comma.
-    for (position, byte) in row.iter().enumerate() {
-        match byte {
-            b',' => {
-                if let Some(field) = fields.get_mut(commas) {
-                    *field = &row[start..position];
-                }
-                commas += 1;
-                start = position + 1;
-            }
-            b'"' => return quoted_fields(row, unquoted),
-            _ => {}
-        }
-    }
-    if commas != N - 1 {
-        return Err(WrongCount {
-            found: commas + 1,
-            expected: N,
-        });
-    }
-    fields[commas] = &row[start..];
-    Ok(fields)
+/// Takes rows apart. One lives as long as a file is read: the grammar of quoted fields is a table
+/// that takes longer to make than a thousand rows to read.
+#[derive(Debug, Default)]
+pub struct Splitter {
+    grammar: Grammar,
+    /// The fields of the last row that had quotes, without them.
+    unquoted: Vec<u8>,
 }
 
-/// Quotes are rare, so the whole of CSV's grammar is left to the library here, but for two things
-/// that it knows of files and that are not so within a row: that a carriage return ends a row, and
-/// that a byte order mark at the beginning means nothing. Behind an empty line it takes one for text.
-fn quoted_fields<'a, const N: usize>(
-    row: &[u8],
-    unquoted: &'a mut ByteRecord,
-) -> Result<[&'a [u8]; N], WrongCount> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .terminator(Terminator::Any(b'\n'))
-        .buffer_capacity(row.len())
-        .from_reader(b"\n".chain(row));
-    // Reading bytes from memory into bytes cannot fail; if it did, the record would be empty.
-    let _ = reader.read_byte_record(unquoted);
-    if unquoted.len() != N {
-        return Err(WrongCount {
-            found: unquoted.len(),
-            expected: N,
-        });
+#[derive(Debug)]
+struct Grammar(csv_core::Reader);
+
+impl Default for Grammar {
+    fn default() -> Grammar {
+        let line_feed = csv_core::Terminator::Any(b'\n');
+        Grammar(csv_core::ReaderBuilder::new().terminator(line_feed).build())
     }
-    Ok(std::array::from_fn(|index| &unquoted[index]))
+}
+
+impl Splitter {
+    /// Splits a row, given without its end, into its `N` fields, without their quotes.
+    ///
+    /// # Errors
+    ///
+    /// When the row has another number of fields.
+    ///
+    /// ```
+    /// use lottery_core::csv_row::Splitter;
+    /// let mut splitter = Splitter::default();
+    /// let [name, number] = splitter.fields(br#""Paz, hijo",7"#).unwrap();
+    /// assert_eq!((name, number), (&b"Paz, hijo"[..], &b"7"[..]));
+    /// ```
+    pub fn fields<'a, const N: usize>(
+        &'a mut self,
+        row: &'a [u8],
+    ) -> Result<[&'a [u8]; N], WrongCount> {
+        let mut fields = [&row[..0]; N];
+        let mut commas = 0;
+        let mut start = 0;
+        // Fields are short, so looking at each byte once is faster than searching for the next comma.
+        for (position, byte) in row.iter().enumerate() {
+            match byte {
+                b',' => {
+                    if let Some(field) = fields.get_mut(commas) {
+                        *field = &row[start..position];
+                    }
+                    commas += 1;
+                    start = position + 1;
+                }
+                b'"' => return self.quoted_fields(row),
+                _ => {}
+            }
+        }
+        if commas != N - 1 {
+            return Err(WrongCount {
+                found: commas + 1,
+                expected: N,
+            });
+        }
+        fields[commas] = &row[start..];
+        Ok(fields)
+    }
+
+    /// Quotes are rare, so the whole of CSV's grammar is left to the library here.
+    fn quoted_fields<const N: usize>(&mut self, row: &[u8]) -> Result<[&[u8]; N], WrongCount> {
+        let Splitter {
+            grammar: Grammar(grammar),
+            unquoted,
+        } = self;
+        unquoted.resize(row.len() + 1, 0);
+        let mut ends = [0; N];
+        let mut surplus_ends = [0; 8];
+        let mut found = 0;
+        let mut written = 0;
+        grammar.reset();
+        // Behind a line feed, what looks like a byte order mark is text.
+        grammar.read_record(b"\n", unquoted, &mut surplus_ends);
+        let mut input = row;
+        loop {
+            let ends = ends.get_mut(found..).filter(|ends| !ends.is_empty());
+            let (result, read, wrote, ended) = grammar.read_record(
+                input,
+                &mut unquoted[written..],
+                ends.unwrap_or(&mut surplus_ends),
+            );
+            input = &input[read..];
+            written += wrote;
+            found += ended;
+            // An empty input, after the last of the row, ends the record.
+            if matches!(result, ReadRecordResult::Record | ReadRecordResult::End) {
+                break;
+            }
+        }
+        if found != N {
+            return Err(WrongCount { found, expected: N });
+        }
+        let mut start = 0;
+        Ok(ends.map(|end| {
+            let field = &unquoted[start..end];
+            start = end;
+            field
+        }))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn carriage_returns_and_byte_order_marks_are_text_with_quotes_and_without() {
@@ -99,9 +135,55 @@ mod tests {
             ("\u{feff}a,b,c", ["\u{feff}a", "b", "c"]),
             ("\u{feff}a,\"b\",c", ["\u{feff}a", "b", "c"]),
         ] {
-            let mut unquoted = ByteRecord::new();
-            let fields = fields(row.as_bytes(), &mut unquoted).unwrap();
+            let mut splitter = Splitter::default();
+            let fields = splitter.fields(row.as_bytes()).unwrap();
             assert_eq!(fields, expected.map(str::as_bytes), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn another_number_of_fields_is_told() {
+        let mut splitter = Splitter::default();
+        for (row, found) in [
+            ("", 1),
+            ("\"\"", 1),
+            ("a,b", 2),
+            ("\"a\",b,c,d", 4),
+            (
+                "\"a\",1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20",
+                21,
+            ),
+            ("\"a,b,c", 1),
+            ("a\",b", 2),
+        ] {
+            let complaint = splitter.fields::<3>(row.as_bytes()).unwrap_err();
+            assert_eq!(complaint, WrongCount { found, expected: 3 }, "{row}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_split_as_the_csv_crate_splits_them(
+            rows in prop::collection::vec("[ab,\"]{0,12}", 1..4)
+        ) {
+            let mut splitter = Splitter::default();
+            for row in &rows {
+                let mut reader = csv::ReaderBuilder::new()
+                    .has_headers(false)
+                    .flexible(true)
+                    .from_reader(row.as_bytes());
+                let mut record = csv::ByteRecord::new();
+                if !reader.read_byte_record(&mut record).unwrap() {
+                    record.push_field(b"");
+                }
+                match splitter.fields::<3>(row.as_bytes()) {
+                    Ok(fields) => prop_assert_eq!(&record, &fields[..]),
+                    Err(complaint) => {
+                        prop_assert_eq!(complaint.found, record.len());
+                        prop_assert_ne!(complaint.found, 3);
+                    }
+                }
+            }
         }
     }
 }

@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = 24.0;
+const LEFT: f64 = 104.0;
+const RIGHT: f64 = 44.0;
 const TOP: f64 = 76.0;
 const BOTTOM: f64 = 52.0;
 
@@ -20,7 +20,13 @@ const COLOURS: [&str; 6] = [
     "#2f81f7", "#e0812b", "#2da44e", "#bf5af2", "#d1242f", "#8a7a00",
 ];
 
-/// Bytes per character of the legend, roughly, in pixels.
+/// The most points of a line that are marked one by one; more are a curve.
+const MARKED_POINTS_MAX: usize = 10;
+
+/// How far the ranges of the series stand apart, so that none hides another, in pixels.
+const RANGE_OFFSET: f64 = 5.0;
+
+/// Width of a character of the legend, roughly, in pixels.
 const LEGEND_CHARACTER: f64 = 6.9;
 
 /// An axis, from its first tick to its last.
@@ -140,12 +146,15 @@ impl Chart {
         self.draw_axes(&mut svg);
         for (value, name) in &self.levels {
             let y = self.y_of(*value);
-            let (right, above) = (WIDTH - RIGHT, y - 5.0);
-            line(&mut svg, (LEFT, y), (right, y), "stroke-dasharray=\"6 5\"");
-            text(&mut svg, (right, above), "end", name);
+            let style = "stroke-dasharray=\"6 5\"";
+            line(&mut svg, (LEFT, y), (WIDTH - RIGHT, y), style);
+            text(&mut svg, (LEFT + 6.0, y - 5.0), "start", name);
         }
-        for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
-            self.draw_series(&mut svg, series, colour);
+        let middle = (self.series.len().saturating_sub(1)) as f64 / 2.0;
+        let coloured = self.series.iter().zip(COLOURS.iter().cycle());
+        for (index, (series, colour)) in coloured.enumerate() {
+            let offset = (index as f64 - middle) * RANGE_OFFSET;
+            self.draw_series(&mut svg, series, colour, offset);
         }
         svg + "</svg>\n"
     }
@@ -202,7 +211,7 @@ impl Chart {
         );
     }
 
-    fn draw_series(&self, svg: &mut String, series: &Series, colour: &str) {
+    fn draw_series(&self, svg: &mut String, series: &Series, colour: &str, range_offset: f64) {
         let place = |point: &Point| (self.x_of(point.x), self.y_of(point.y));
         let places: Vec<_> = series.points.iter().map(place).collect();
         let path: Vec<_> = places
@@ -216,9 +225,9 @@ impl Chart {
                 path.join(" ")
             ),
         );
-        for (point, (x, y)) in series.points.iter().zip(places) {
+        for (point, (x, y)) in series.points.iter().zip(&places) {
             if let Some((min, max)) = point.range {
-                let (low, high) = (self.y_of(min), self.y_of(max));
+                let (x, low, high) = (x + range_offset, self.y_of(min), self.y_of(max));
                 put(
                     svg,
                     format_args!(
@@ -226,10 +235,14 @@ impl Chart {
                     ),
                 );
             }
-            put(
-                svg,
-                format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\" fill=\"{colour}\"/>"),
-            );
+            if places.len() <= MARKED_POINTS_MAX {
+                put(
+                    svg,
+                    format_args!(
+                        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\" fill=\"{colour}\"/>"
+                    ),
+                );
+            }
         }
     }
 }

@@ -42,7 +42,12 @@ fn throughput(findings: &Findings) -> Chart {
     );
     Chart {
         title: "Throughput, by number of agencies",
-        x: Axis::logarithmic("agencies", 1.0, 10_000.0, grouped),
+        x: Axis::logarithmic(
+            "agencies; five have the bundled data, more have 100 bets each",
+            1.0,
+            10_000.0,
+            grouped,
+        ),
         y: Axis::linear("bets stored a second", largest(&series), grouped),
         series,
         levels: Vec::new(),
@@ -108,7 +113,8 @@ fn answer_times(findings: &Findings) -> Chart {
     let min = all().map(|point| point.y).reduce(f64::min).unwrap_or(1.0);
     let max = all().map(|point| point.y).reduce(f64::max).unwrap_or(10.0);
     let microseconds = |us: f64| duration(Duration::from_secs_f64(us / 1e6)).replace(".00", "");
-    let marks = (0..).zip(MARKS);
+    let last = all().map(|point| point.x).reduce(f64::max).unwrap_or(1.0);
+    let marks = (0..).zip(MARKS).take(last.ceil() as usize + 1);
     Chart {
         title: "Time from a batch of 125 bets to its answer, 5 agencies",
         x: Axis {

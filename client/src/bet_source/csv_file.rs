@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use lottery_core::bet::{Bet, BetText, InvalidBet};
-use lottery_core::csv_row::{WrongCount, fields};
+use lottery_core::csv_row::{Splitter, WrongCount};
 use lottery_core::date::Date;
 use thiserror::Error;
 
@@ -60,7 +60,7 @@ pub struct CsvFile<R> {
     reader: BufReader<File>,
     line: Vec<u8>,
     line_number: u64,
-    unquoted: csv::ByteRecord,
+    splitter: Splitter,
     /// Lines up to this one were reported when they were read before.
     reported_to: u64,
     rejected: u64,
@@ -104,7 +104,7 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
             reader: BufReader::with_capacity(READ_BYTES, file),
             line: Vec::new(),
             line_number: 0,
-            unquoted: csv::ByteRecord::new(),
+            splitter: Splitter::default(),
             reported_to: 0,
             rejected: 0,
             report,
@@ -186,7 +186,7 @@ impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
             if row.is_empty() {
                 continue;
             }
-            match read_row(self.agency, row, &mut self.unquoted, self.today) {
+            match read_row(self.agency, row, &mut self.splitter, self.today) {
                 Ok(bet) => return Ok(Some(take(&bet))),
                 Err(problem) => self.reject(problem),
             }
@@ -208,10 +208,10 @@ fn unreadable(path: &Path, error: io::Error) -> SourceError {
 fn read_row<'a>(
     agency: u32,
     row: &'a [u8],
-    unquoted: &'a mut csv::ByteRecord,
+    splitter: &'a mut Splitter,
     today: Date,
 ) -> Result<Bet<'a>, RowProblem> {
-    let [first_name, last_name, document, birthdate, number] = fields(row, unquoted)?;
+    let [first_name, last_name, document, birthdate, number] = splitter.fields(row)?;
     let text = BetText {
         first_name,
         last_name,

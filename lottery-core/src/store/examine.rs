@@ -14,6 +14,9 @@ use crate::protocol::bet_encoding;
 /// Lines after which it is asked whether to stop: some milliseconds' work.
 const LINES_BETWEEN_QUESTIONS: u64 = 4096;
 
+/// Encoded bets that are tallied at once, at most.
+const RUN_BYTES_MAX: usize = 16 * 1024;
+
 /// What the two files say.
 #[derive(Debug, Default)]
 pub struct Examination {
@@ -105,16 +108,16 @@ pub(super) fn examine_unless<F: DiskFile>(
     mut should_stop: impl FnMut() -> bool,
 ) -> Result<Examination, Damage> {
     let mut found = Examination::default();
-    let mut encoding = Vec::new();
+    let mut run = Run::default();
     let rows = read_bets(bets, &mut should_stop, |bet| {
-        encoding.clear();
-        bet_encoding::encode(bet, &mut encoding);
-        found
-            .tallies
-            .entry(bet.agency)
-            .or_default()
-            .add(1, &encoding);
+        if bet.agency != run.agency || run.encodings.len() > RUN_BYTES_MAX {
+            run.end(&mut found.tallies);
+            run.agency = bet.agency;
+        }
+        bet_encoding::encode(bet, &mut run.encodings);
+        run.bets += 1;
     })?;
+    run.end(&mut found.tallies);
     (found.bets_bytes, found.bets_torn_bytes) = rows;
     let rows = read_rows(CLOSINGS_FILE, closings, should_stop, |line, row| {
         let closing = Closing::read(row).map_err(|reason| Damage::Row {
@@ -126,6 +129,29 @@ pub(super) fn examine_unless<F: DiskFile>(
     })?;
     (found.closings_bytes, found.closings_torn_bytes) = rows;
     Ok(found)
+}
+
+/// Bets of one agency that follow each other. Batches make such runs, and to tally a run at once is
+/// several times faster than bet by bet.
+#[derive(Default)]
+struct Run {
+    agency: u32,
+    bets: u64,
+    encodings: Vec<u8>,
+}
+
+impl Run {
+    /// Adds the run to the tally of its agency, and begins another.
+    fn end(&mut self, tallies: &mut BTreeMap<u32, Tally>) {
+        if self.bets > 0 {
+            tallies
+                .entry(self.agency)
+                .or_default()
+                .add(self.bets, &self.encodings);
+            self.bets = 0;
+            self.encodings.clear();
+        }
+    }
 }
 
 fn take_closing(found: &mut Examination, line: u64, closing: Closing) -> Result<(), Damage> {

@@ -6,7 +6,7 @@
 
 use super::tally::Tally;
 use crate::bet::{Bet, BetText, Field, InvalidBet, parse_decimal};
-use crate::csv_row::{WrongCount, fields};
+use crate::csv_row::{Splitter, WrongCount};
 use crate::date::{self, Date};
 use crate::name::{NAME_BYTES_MAX, Name};
 
@@ -52,8 +52,7 @@ fn write_name(name: Name<'_>, out: &mut Vec<u8>) {
 /// Reads rows; one lives as long as a file is read, for the sake of its buffer.
 #[derive(Debug, Default)]
 pub struct RowReader {
-    /// The fields of the last row that had quotes, without them.
-    unquoted: csv::ByteRecord,
+    splitter: Splitter,
     /// The last row as its values are written.
     canonical: Vec<u8>,
 }
@@ -94,11 +93,11 @@ impl RowReader {
     /// When the row is none that [`write_bet`] makes.
     pub fn read_bet<'a>(&'a mut self, row: &'a [u8]) -> Result<Bet<'a>, InvalidRow> {
         let RowReader {
-            unquoted,
+            splitter,
             canonical,
         } = self;
         let [agency, first_name, last_name, document, birthdate, number] =
-            fields::<BET_FIELDS>(row, unquoted)?;
+            splitter.fields::<BET_FIELDS>(row)?;
         let agency = parse_decimal(agency)
             .filter(|agency| *agency >= 1)
             .ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
@@ -145,8 +144,9 @@ impl Closing {
     ///
     /// When the row is none that [`Closing::write`] makes.
     pub fn read(row: &[u8]) -> Result<Closing, InvalidRow> {
-        let mut unquoted = csv::ByteRecord::new();
-        let [agency, bets, crc] = fields::<CLOSING_FIELDS>(row, &mut unquoted)?
+        let mut splitter = Splitter::default();
+        let [agency, bets, crc] = splitter
+            .fields::<CLOSING_FIELDS>(row)?
             .map(|field| String::from_utf8_lossy(field).into_owned());
         let invalid = |field, value: &str| InvalidRow::Closing {
             field,
