@@ -1,0 +1,5 @@
+//! The client's YAML file.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| lottery_properties::settings::check_client(input));
