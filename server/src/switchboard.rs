@@ -20,6 +20,10 @@ use crate::service::{Ending, Outgoing, Service};
 /// Unsent answers above which a connection is not read: many thousand acknowledgements.
 const OUTGOING_BYTES_MAX: usize = 64 * 1024;
 
+/// Requests taken from a line in a turn: more batches than a connection's reads hold, and few enough
+/// that the answers to the smallest of questions stay small.
+const REQUESTS_PER_TURN: u32 = 1024;
+
 /// Staged bytes above which a turn ends. Four megabytes are some 90,000 bets: enough for one sync
 /// to serve many agencies, and little enough to be written in some milliseconds.
 const STAGED_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -34,6 +38,8 @@ pub struct Switchboard<F> {
     held: BTreeSet<ConnectionId>,
     /// Lines whose peers will send no more, and may still read.
     ended: BTreeSet<ConnectionId>,
+    /// Lines from which requests were taken since the last turn ended, each once.
+    heard_this_turn: Vec<ConnectionId>,
     /// Lines on which something changed since the event loop last asked.
     touched: Vec<ConnectionId>,
     /// Whether held requests were taken after the last commit, so that a turn is due.
@@ -43,6 +49,7 @@ pub struct Switchboard<F> {
 #[derive(Debug)]
 struct Line {
     peer: IpAddr,
+    requests_this_turn: u32,
     assembler: FrameAssembler<RequestScanner>,
     outgoing: Outgoing,
     /// Whether its bytes were no request: its last answer is on the way, and nothing more is
@@ -59,6 +66,7 @@ impl<F: DiskFile> Switchboard<F> {
             frame_bytes_max,
             held: BTreeSet::new(),
             ended: BTreeSet::new(),
+            heard_this_turn: Vec::new(),
             touched: Vec::new(),
             is_turn_due: false,
         }
@@ -73,12 +81,18 @@ impl<F: DiskFile> Switchboard<F> {
             return;
         }
         loop {
-            if self.central.is_parked(id) || line.is_backlogged() {
+            if self.central.is_parked(id) || line.is_backlogged() || line.has_spent_turn() {
                 line.assembler.keep(input);
                 break;
             }
             match next_request(&mut line.assembler, &mut input) {
-                Ok(Some(request)) => self.central.request(id, request, now),
+                Ok(Some(request)) => {
+                    if line.requests_this_turn == 0 {
+                        self.heard_this_turn.push(id);
+                    }
+                    line.requests_this_turn += 1;
+                    self.central.request(id, request, now);
+                }
                 Ok(None) => break,
                 Err((code, reason)) => {
                     journal::bytes_refused(line.peer, code, reason);
@@ -90,7 +104,8 @@ impl<F: DiskFile> Switchboard<F> {
             }
         }
         let holds_requests = line.assembler.kept_bytes() > 0;
-        if line.is_backlogged() || (holds_requests && self.central.is_parked(id)) {
+        let must_wait = self.central.is_parked(id) || line.has_spent_turn();
+        if line.is_backlogged() || (holds_requests && must_wait) {
             self.held.insert(id);
         } else {
             self.held.remove(&id);
@@ -126,6 +141,9 @@ impl<F: DiskFile> Switchboard<F> {
         let held = self.held.iter().copied();
         let free: Vec<_> = held.filter(|id| !self.is_held_back(*id)).collect();
         for id in free {
+            if self.is_turn_full() {
+                return;
+            }
             self.held.remove(&id);
             self.take_requests(id, &[], now);
             self.touched.push(id);
@@ -155,6 +173,10 @@ impl<F: DiskFile> Switchboard<F> {
 }
 
 impl Line {
+    fn has_spent_turn(&self) -> bool {
+        self.requests_this_turn == REQUESTS_PER_TURN
+    }
+
     fn is_backlogged(&self) -> bool {
         self.outgoing.unsent().len() > OUTGOING_BYTES_MAX
     }
@@ -186,6 +208,7 @@ impl<F: DiskFile> Service for Switchboard<F> {
         let scanner = RequestScanner::new(self.frame_bytes_max);
         let line = Line {
             peer,
+            requests_this_turn: 0,
             assembler: FrameAssembler::new(scanner),
             outgoing: Outgoing::default(),
             is_refused: false,
@@ -233,6 +256,11 @@ impl<F: DiskFile> Service for Switchboard<F> {
         self.central.end_turn(now)?;
         for output in self.central.take_outputs() {
             self.apply(output);
+        }
+        for id in self.heard_this_turn.drain(..) {
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.requests_this_turn = 0;
+            }
         }
         self.resume_held(now);
         self.end_finished();

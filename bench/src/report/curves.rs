@@ -76,8 +76,8 @@ fn ratio(findings: &Findings) -> Chart {
         }),
         series,
         levels: vec![
-            (2.0, "target without sync".to_owned()),
-            (3.0, "target with sync before every answer".to_owned()),
+            (2.0, "target, no".to_owned()),
+            (3.0, "target, always".to_owned()),
         ],
     }
 }
