@@ -290,9 +290,9 @@ impl Bench {
             ..DEFAULT_PACE
         };
         let runs = [
-            ("5 agencies, window 64, no", five, 5, "no", DEFAULT_PACE),
+            ("5 agencies, window 128, no", five, 5, "no", DEFAULT_PACE),
             (
-                "5 agencies, window 64, always",
+                "5 agencies, window 128, always",
                 five,
                 5,
                 "always",

@@ -6,7 +6,7 @@ use crate::trial::lottery::Pace;
 /// Batches of the real client's defaults.
 pub const DEFAULT_PACE: Pace = Pace {
     batch_bets: 125,
-    window: 64,
+    window: 128,
 };
 
 const SMALL_BATCH_BETS: u32 = 10;

@@ -194,7 +194,7 @@ pub static DECLARATION: Declaration = Declaration {
                 "batch.window",
                 &["CLI_BATCH_WINDOW"],
                 "batch-window",
-                Some("64"),
+                Some("128"),
                 BETS,
             )
         },

@@ -215,18 +215,26 @@ pub fn has_won(bet: &Bet<'_>, winning_number: u32) -> bool {
     bet.number == winning_number
 }
 
+/// Digits of a number that is read at all: so many fit an `u64`, whatever they are.
+const DECIMAL_DIGITS_MAX: usize = 19;
+
 /// Reads decimal digits, and nothing but digits, that fit an `u32`.
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
-    if text.is_empty() {
+    if text.is_empty() || text.len() > DECIMAL_DIGITS_MAX {
         return None;
     }
-    text.iter().try_fold(0_u32, |value, byte| {
+    let mut value = 0_u64;
+    let mut is_decimal = true;
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value.checked_mul(10)?.checked_add(u32::from(digit))
-    })
+        is_decimal &= digit <= 9;
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    if is_decimal {
+        u32::try_from(value).ok()
+    } else {
+        None
+    }
 }
 
 fn is_birthdate(day: Date, today: Date) -> bool {

@@ -84,8 +84,8 @@ fn ratio(findings: &Findings) -> Chart {
 
 fn answer_times(findings: &Findings) -> Chart {
     let rows = [
-        ("load-x1-no", "window 64, no"),
-        ("load-x1-always", "window 64, always"),
+        ("load-x1-no", "window 128, no"),
+        ("load-x1-always", "window 128, always"),
         ("load-x1-no-w1", "window 1, no"),
         ("load-x1-always-w1", "window 1, always"),
     ];

@@ -56,7 +56,7 @@ pub fn method() -> String {
      memory is VmHWM. The clients' CPU time is that of all their processes, from start to end, in \
      ticks of 10 ms. Sockets' buffers are the kernel's and are in neither.\n\
      - **Answer times** go from the write that ends a batch to the read that brings its answer, over \
-     all runs of a row. The agencies are a closed loop with a window: with 64 batches under way a \
+     all runs of a row. The agencies are a closed loop with a window: with 128 batches under way a \
      batch waits mostly for those before it.\n\
      - Between runs, outside of the clocks, the storage is removed and the system's buffers synced, so \
      that no run pays for what the last one left to be written. Everything is on loopback. After each \
