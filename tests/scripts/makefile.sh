@@ -4,7 +4,7 @@ test_bare_make_is_help_and_names_every_target() {
     local target
     expect_equal "$(make -s)" "$(make -s help)" "a bare make"
     for target in run test build lint datasets docker-image docker-compose-up docker-compose-logs docker-compose-down \
-        docker-compose-up-nc docker-compose-logs-nc docker-compose-down-nc help; do
+        docker-compose-up-nc docker-compose-logs-nc docker-compose-down-nc bench simulate fuzz help; do
         make -s help | grep "^  $target " >/dev/null || fail "no help for $target"
     done
 }

@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# Every command that the documents name is one that runs.
+
+# Compiled dependencies are the checkout's own; only the copy's crates are built again.
+CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
+export CARGO_TARGET_DIR
+
+documents=(README.md CONTRIBUTING.md INFORME.md .data/README.md docs/*.md)
+
+test_every_make_target_that_a_document_names_exists() {
+    local targets target
+    targets=$(grep -ohE '(`|^)make [a-z][a-z-]*' "${documents[@]}" | sed 's/.*make //' | sort -u)
+    expect_contains "$targets" docker-compose-up "the targets found"
+    for target in $targets; do
+        make -n "$target" >/dev/null || fail "make $target is no target"
+    done
+}
+
+test_every_file_that_a_document_links_to_is_there() {
+    local document link
+    for document in "${documents[@]}"; do
+        while read -r link; do
+            [ -e "$(dirname "$document")/$link" ] || fail "$document links to $link"
+        done < <(grep -oE '\]\([^)#]+' "$document" | sed 's/](//' | grep -v '^https:')
+    done
+}
+
+test_every_script_that_the_readme_names_is_there_and_runs() {
+    local script
+    while read -r script; do
+        [ -x "$script" ] || fail "$script cannot be run"
+    done < <(grep -oE '\./[a-z-]+\.sh' README.md | sort -u)
+    ./generar-compose.sh docker-compose-dev.yaml 5 echo
+}
+
+test_make_run_holds_a_lottery_and_shows_the_table_of_the_readme() {
+    local output
+    output=$(make -s run)
+    # The times are another machine's.
+    without_times() { awk '/^(agency|[0-9]|total)[a-z]* +/ { print $1, $2, $3 }'; }
+    expect_contains "$(sed -n '/^agency   bets/,/^total/p' README.md | without_times)" \
+        "$(printf '%s\n' "$output" | sed -n '/^agency   bets/,/^total/p' | without_times)" "the table"
+    expect_contains "$output" "draw: held" "what it prints"
+}
+
+test_the_programs_of_the_readme_run_from_cargo() {
+    mkdir store
+    : >store/bets.csv
+    : >store/closings.csv
+    cargo run -q --bin server -- --help | grep -q NUM_AGENCIES
+    cargo run -q --bin client -- --help | grep -q CLI_ID
+    cargo run -q --bin server -- audit --storage-dir store | grep -q total
+}
