@@ -52,7 +52,8 @@ fn command() -> Command {
         )
         .arg(option("batch", "BETS", number(), "Bets in a batch, at most").default_value("125"))
         .arg(
-            option("window", "BATCHES", number(), "Batches unanswered at once").default_value("128"),
+            option("window", "BATCHES", number(), "Batches unanswered at once")
+                .default_value("128"),
         )
         .arg(switch("no-hello", "Agencies that do not say Hello"))
         .after_help(

@@ -235,7 +235,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
         }
     }
 
-    /// Logs where each agency stands, the first [`AGENCIES_REPORTED_MAX`] of them.
+    /// Logs where each agency stands, the first `AGENCIES_REPORTED_MAX` of them.
     pub fn log_standing(&self) {
         let StatusReport {
             agencies, missing, ..
