@@ -42,6 +42,24 @@ test_killed_server_stands_where_it_stood_and_a_new_one_starts_afresh() {
     expect_equal "$(stored_bets)" "$bets" "bets of the new lottery"
 }
 
+test_server_killed_in_mid_upload_loses_nothing_and_counts_nothing_twice() {
+    local id
+    # Enough to be killed in the midst of.
+    for id in 1 2 3 4 5; do
+        for _ in $(seq 20); do cat ".data/agency-$id.csv"; done >many.csv
+        mv many.csv ".data/agency-$id.csv"
+    done
+    start lottery 5
+    wait_for_log server 'action: apuesta_recibida | result: success'
+    docker kill server client3
+    docker start server client3
+    for id in 1 2 3 4 5; do
+        expect_ends "client$id"
+        expect_told_its_winners "$id"
+    done
+    expect_equal "$(stored_bets)" "$(cat .data/agency-*.csv | wc -l)" "stored bets"
+}
+
 test_single_bets_come_from_the_environment() {
     local id
     start single-bet 5

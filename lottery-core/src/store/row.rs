@@ -98,7 +98,7 @@ impl RowReader {
         } = self;
         let [agency, first_name, last_name, document, birthdate, number] =
             splitter.fields::<BET_FIELDS>(row)?;
-        let agency = parse_decimal(agency)
+        let agency_number = parse_decimal(agency)
             .filter(|agency| *agency >= 1)
             .ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
         let text = BetText {
@@ -109,12 +109,29 @@ impl RowReader {
             number,
         };
         // The day was checked when the bet was taken; a clock set back must not refuse the file.
-        let bet = Bet::from_text(agency, &text, Date::MAX)?;
+        let bet = Bet::from_text(agency_number, &text, Date::MAX)?;
+        let fields = [agency, first_name, last_name, document, birthdate, number];
+        let needs_quotes = bet.first_name.needs_quotes() || bet.last_name.needs_quotes();
+        if !needs_quotes && is_plain(row, &fields) {
+            return Ok(bet);
+        }
         canonical.clear();
         write_bet(&bet, canonical);
         expect_form(row, canonical)?;
         Ok(bet)
     }
+}
+
+/// Whether these fields are in the row as they stand, and no number of them has a zero in front: such
+/// a row, and most are, is as the program writes it, which for the others takes writing it.
+fn is_plain(row: &[u8], fields: &[&[u8]; BET_FIELDS]) -> bool {
+    let [agency, _, _, document, _, number] = fields;
+    let has_zero_in_front = |digits: &[u8]| digits.len() > 1 && digits[0] == b'0';
+    let bytes: usize = fields.iter().map(|field| field.len()).sum();
+    row.len() == bytes + BET_FIELDS - 1
+        && ![agency, document, number]
+            .into_iter()
+            .any(|digits| has_zero_in_front(digits))
 }
 
 /// A row of `closings.csv`: an agency that has sent everything, and what that was.
@@ -275,6 +292,10 @@ mod tests {
             ),
             (
                 "3,\"Ana\",Paz,30904465,1999-03-17,7",
+                "not written as expected",
+            ),
+            (
+                "3,Ju\"an,Paz,30904465,1999-03-17,7",
                 "not written as expected",
             ),
             ("3,\"Ana,Paz,30904465,1999-03-17,7", "2 fields, expected 6"),
