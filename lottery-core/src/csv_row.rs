@@ -55,7 +55,7 @@ impl Splitter {
         let mut fields = [&row[..0]; N];
         let mut commas = 0;
         let mut start = 0;
-        // Fields are short, so looking at each byte once is faster than searching for the next comma.
+        // Fields are short: looking at each byte once needs no search to be set up for each of them.
         for (position, byte) in row.iter().enumerate() {
             match byte {
                 b',' => {
