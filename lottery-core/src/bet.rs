@@ -191,6 +191,7 @@ impl<'a> Bet<'a> {
     /// let complaint = Bet::from_text(1, &row, date!(2026 - 11 - 21)).unwrap_err();
     /// assert_eq!(complaint.field, Field::Birthdate);
     /// ```
+    #[inline]
     pub fn from_text(agency: u32, text: &BetText<'a>, today: Date) -> Result<Bet<'a>, InvalidBet> {
         let invalid = |field, value| move || InvalidBet::new(field, value);
         Ok(Bet {
@@ -241,6 +242,7 @@ fn is_birthdate(day: Date, today: Date) -> bool {
     day >= BIRTHDATE_MIN && day <= today
 }
 
+#[inline]
 fn check_name(field: Field, bytes: &[u8]) -> Result<Name<'_>, InvalidBet> {
     Name::new(bytes).ok_or_else(|| InvalidBet::new(field, bytes))
 }

@@ -52,31 +52,23 @@ impl Splitter {
         &'a mut self,
         row: &'a [u8],
     ) -> Result<[&'a [u8]; N], WrongCount> {
-        let mut fields = [&row[..0]; N];
+        let mut ends = [0; N];
         let mut commas = 0;
-        let mut start = 0;
-        // Fields are short: looking at each byte once needs no search to be set up for each of them.
-        for (position, byte) in row.iter().enumerate() {
-            match byte {
-                b',' => {
-                    if let Some(field) = fields.get_mut(commas) {
-                        *field = &row[start..position];
-                    }
-                    commas += 1;
-                    start = position + 1;
-                }
-                b'"' => return self.quoted_fields(row),
-                _ => {}
+        for position in memchr::memchr2_iter(b',', b'"', row) {
+            if row[position] == b'"' {
+                return self.quoted_fields(row);
             }
+            ends[commas.min(N - 1)] = position;
+            commas += 1;
         }
-        if commas != N - 1 {
-            return Err(WrongCount {
-                found: commas + 1,
-                expected: N,
-            });
-        }
-        fields[commas] = &row[start..];
-        Ok(fields)
+        expect_count(commas + 1, N)?;
+        ends[N - 1] = row.len();
+        let mut start = 0;
+        Ok(ends.map(|end| {
+            let field = &row[start..end];
+            start = end + 1;
+            field
+        }))
     }
 
     /// Quotes are rare, so the whole of CSV's grammar is left to the library here.
@@ -109,15 +101,21 @@ impl Splitter {
                 break;
             }
         }
-        if found != N {
-            return Err(WrongCount { found, expected: N });
-        }
+        expect_count(found, N)?;
         let mut start = 0;
         Ok(ends.map(|end| {
             let field = &unquoted[start..end];
             start = end;
             field
         }))
+    }
+}
+
+fn expect_count(found: usize, expected: usize) -> Result<(), WrongCount> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(WrongCount { found, expected })
     }
 }
 

@@ -9,6 +9,7 @@
 //! * [`bet`]: a bet, the rules that make it valid, and the complaint about one that is not.
 //! * [`csv_row`]: one row of CSV, taken apart.
 //! * [`date`]: calendar days as text and as the Unix time of their midnight.
+//! * [`lines`]: a file as lines, read in large pieces.
 //! * [`name`]: a bettor's name, checked once.
 //! * [`protocol`]: the messages between agencies and central, byte for byte.
 //! * [`store`]: `bets.csv` and `closings.csv`, appended in group commits and recovered at opening.
@@ -16,6 +17,7 @@
 pub mod bet;
 pub mod csv_row;
 pub mod date;
+pub mod lines;
 pub mod name;
 pub mod protocol;
 pub mod store;

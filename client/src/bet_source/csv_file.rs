@@ -1,19 +1,17 @@
 //! Bets from a CSV file: `first_name,last_name,document,birthdate,number`, no header.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use lottery_core::bet::{Bet, BetText, InvalidBet};
 use lottery_core::csv_row::{Splitter, WrongCount};
 use lottery_core::date::Date;
+use lottery_core::lines::{Line, Lines};
 use thiserror::Error;
 
 use super::{BetSource, SourceError};
 use crate::interruption::Interruption;
-
-/// Bytes read from the file at once.
-const READ_BYTES: usize = 256 * 1024;
 
 /// The longest line that is looked at; the longest valid row has some 1,100 bytes.
 const LINE_BYTES_MAX: usize = 4096;
@@ -57,21 +55,12 @@ pub struct CsvFile<R> {
     path: PathBuf,
     today: Date,
     interruption: Interruption,
-    reader: BufReader<File>,
-    line: Vec<u8>,
-    line_number: u64,
+    lines: Lines<File>,
     splitter: Splitter,
     /// Lines up to this one were reported when they were read before.
     reported_to: u64,
     rejected: u64,
     report: R,
-}
-
-/// What there was to read of a file.
-enum ReadLine {
-    None,
-    Whole,
-    TooLong,
 }
 
 impl<R: FnMut(&RowError)> CsvFile<R> {
@@ -101,9 +90,7 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
             path: path.to_owned(),
             today,
             interruption: Interruption::never(),
-            reader: BufReader::with_capacity(READ_BYTES, file),
-            line: Vec::new(),
-            line_number: 0,
+            lines: Lines::new(file, LINE_BYTES_MAX),
             splitter: Splitter::default(),
             reported_to: 0,
             rejected: 0,
@@ -119,43 +106,15 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         }
     }
 
-    /// Reads a line, without its end. Of one that is too long the beginning is kept, and is of no
-    /// use.
-    fn read_line(&mut self) -> Result<ReadLine, SourceError> {
-        if self.line_number.is_multiple_of(LINES_BETWEEN_CHECKS) {
-            self.interruption.check()?;
-        }
-        self.line.clear();
-        let mut limited = (&mut self.reader).take(LINE_BYTES_MAX as u64 + 1);
-        let result = limited
-            .read_until(b'\n', &mut self.line)
-            .and_then(|read| {
-                let is_cut = read > LINE_BYTES_MAX && self.line.last() != Some(&b'\n');
-                if is_cut {
-                    self.reader.skip_until(b'\n')?;
-                }
-                Ok(match read {
-                    0 => ReadLine::None,
-                    _ if is_cut => ReadLine::TooLong,
-                    _ => ReadLine::Whole,
-                })
-            })
-            .map_err(|error| unreadable(&self.path, error));
-        self.line_number += 1;
-        for end in *b"\n\r" {
-            self.line.pop_if(|byte| *byte == end);
-        }
-        result
-    }
-
     fn reject(&mut self, problem: RowProblem) {
-        if self.line_number > self.reported_to {
-            self.reported_to = self.line_number;
+        let line = self.lines.number();
+        if line > self.reported_to {
+            self.reported_to = line;
             self.rejected += 1;
             let path = self.path.clone();
             (self.report)(&RowError {
                 path,
-                line: self.line_number,
+                line,
                 problem,
             });
         }
@@ -164,25 +123,31 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
 
 impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.line_number = 0;
-        let result = self.reader.rewind();
+        let result = self.lines.rewind();
         result.map_err(|error| unreadable(&self.path, error))
     }
 
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
         loop {
-            match self.read_line()? {
-                ReadLine::None => return Ok(None),
-                ReadLine::Whole => {}
-                ReadLine::TooLong => {
+            let lines_before = self.lines.number();
+            if lines_before.is_multiple_of(LINES_BETWEEN_CHECKS) {
+                self.interruption.check()?;
+            }
+            let line = self.lines.next_line();
+            let line = line.map_err(|error| unreadable(&self.path, error))?;
+            let row = match line {
+                None => return Ok(None),
+                Some(Line::Whole(row) | Line::Unended(row)) => row,
+                Some(Line::TooLong) => {
                     self.reject(RowProblem::TooLong);
                     continue;
                 }
-            }
-            let mut row = &self.line[..];
-            if self.line_number == 1 {
-                row = row.strip_prefix(BYTE_ORDER_MARK).unwrap_or(row);
-            }
+            };
+            let row = match row.strip_prefix(BYTE_ORDER_MARK) {
+                Some(row) if lines_before == 0 => row,
+                _ => row,
+            };
+            let row = row.strip_suffix(b"\r").unwrap_or(row);
             if row.is_empty() {
                 continue;
             }

@@ -1,14 +1,14 @@
 //! Reading the two files without changing them: what opening the store and an audit both do.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 
 use super::disk::DiskFile;
-use super::lines::{LineError, Lines};
 use super::row::{Closing, InvalidRow, ROW_BYTES_MAX, ROW_END, RowReader};
 use super::tally::Tally;
 use super::{BETS_FILE, CLOSINGS_FILE};
 use crate::bet::Bet;
+use crate::lines::{Line, Lines};
 use crate::protocol::bet_encoding;
 
 /// Lines after which it is asked whether to stop: some milliseconds' work.
@@ -208,35 +208,40 @@ fn read_rows<F: DiskFile>(
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), Damage>,
 ) -> Result<(u64, u64), Damage> {
     let unreadable = |error| Damage::Read { file: name, error };
-    let mut lines = Lines::new(file, ROW_BYTES_MAX + ROW_END.len());
-    loop {
-        match lines.next_line() {
-            Ok(Some(line))
-                if line.number.is_multiple_of(LINES_BETWEEN_QUESTIONS) && should_stop() =>
-            {
-                return Err(Damage::Stopped);
-            }
-            Ok(Some(line)) => match line.bytes.strip_suffix(b"\r") {
-                Some(row) => visit(line.number, row)?,
-                None => {
-                    return Err(Damage::RowEnd {
-                        file: name,
-                        line: line.number,
-                    });
-                }
-            },
-            Ok(None) | Err(LineError::TooLong { .. }) => break,
-            Err(LineError::Read(error)) => return Err(unreadable(error)),
+    let content = FromStart { file, offset: 0 };
+    let mut lines = Lines::new(content, ROW_BYTES_MAX + ROW_END.len());
+    for line in 1.. {
+        let Some(Line::Whole(bytes)) = lines.next_line().map_err(unreadable)? else {
+            break;
+        };
+        if line % LINES_BETWEEN_QUESTIONS == 0 && should_stop() {
+            return Err(Damage::Stopped);
         }
+        let Some(row) = bytes.strip_suffix(b"\r") else {
+            return Err(Damage::RowEnd { file: name, line });
+        };
+        visit(line, row)?;
     }
-    let length = file.bytes().map_err(unreadable)?;
-    if !is_torn_record(file, lines.offset(), length).map_err(unreadable)? {
-        return Err(Damage::RowEnd {
-            file: name,
-            line: lines.next_number(),
-        });
+    let (offset, length) = (lines.offset(), file.bytes().map_err(unreadable)?);
+    if !is_torn_record(file, offset, length).map_err(unreadable)? {
+        let line = lines.number();
+        return Err(Damage::RowEnd { file: name, line });
     }
-    Ok((lines.offset(), length - lines.offset()))
+    Ok((offset, length - offset))
+}
+
+/// A file as a stream from its beginning.
+struct FromStart<'f, F> {
+    file: &'f F,
+    offset: u64,
+}
+
+impl<F: DiskFile> Read for FromStart<'_, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(self.offset, buffer)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
 }
 
 /// Whether the file's bytes from `offset` are what a crash in the middle of a write leaves: the

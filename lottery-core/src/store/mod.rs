@@ -15,7 +15,6 @@
 mod disk;
 mod draw;
 mod examine;
-mod lines;
 mod row;
 mod tally;
 
