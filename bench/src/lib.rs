@@ -19,7 +19,6 @@ pub mod load;
 pub mod machine;
 pub mod measure;
 pub mod micro;
-pub mod options;
 pub mod report;
 pub mod rows;
 pub mod statistics;

@@ -8,12 +8,15 @@ use clap::ArgMatches;
 use log::LevelFilter;
 use lottery_core::bet::{BetText, Field};
 use lottery_core::date::Date;
-use lottery_program::settings::{Declaration, Entries, Key, Settings, SettingsError};
-use lottery_program::values;
+use lottery_program::settings::{Declaration, Entries, Group, Key, Settings, SettingsError};
+use lottery_program::values::{self, Kind, one_of, text, whole};
 use serde_yaml::Value;
 
 use crate::agency::Pace;
 use crate::bet_source::SingleBet;
+
+/// The largest `batch.window`: so many messages are 32 MiB under way.
+const WINDOW_MAX: usize = 4096;
 
 /// What stands for the client's id in `data.path`.
 const ID_PLACEHOLDER: &str = "{id}";
@@ -70,212 +73,81 @@ pub enum Mode {
     },
 }
 
-const CONNECTION: &str = "Connection";
-const BETS: &str = "Bets";
-const SINGLE_BET: &str = "The bet of mode single-bet";
-const ECHO: &str = "Mode echo";
-const GENERAL: &str = "General";
-
-const fn key(
-    name: &'static str,
-    variables: &'static [&'static str],
-    flag: &'static str,
-    default: Option<&'static str>,
-    group: &'static str,
-) -> Key {
-    Key {
-        name,
-        variables,
-        flag,
-        value_name: "VALUE",
-        default,
-        expected: "",
-        help: "",
-        group,
-    }
-}
-
-const DURATION: &str = "a duration such as 15s, 100ms or 1m30s";
-
 /// The client's settings.
 pub static DECLARATION: Declaration = Declaration {
     default_file: "config.yaml",
     file_expected: "YAML with nested keys, such as server: {address: \"server:12345\"}",
-    keys: &[
-        Key {
-            expected: "a whole number from 1",
-            help: "The agency's number, required",
-            value_name: "N",
-            ..key("id", &["CLI_ID"], "id", None, GENERAL)
+    groups: &[
+        Group {
+            heading: "Agency",
+            keys: &[
+                Key::new("id", "CLI_ID", "id").means("The agency's number, required", "N"),
+                Key::new("mode", "CLI_MODE", "mode")
+                    .or("lottery")
+                    .means("lottery, single-bet or echo", "MODE"),
+                Key::new("log.level", "CLI_LOG_LEVEL", "log-level")
+                    .or("INFO")
+                    .means("DEBUG, INFO, WARNING, ERROR, CRITICAL", "LEVEL"),
+            ],
         },
-        Key {
-            expected: "lottery, single-bet or echo",
-            help: "lottery, single-bet or echo",
-            value_name: "MODE",
-            ..key("mode", &["CLI_MODE"], "mode", Some("lottery"), GENERAL)
+        Group {
+            heading: "Connection",
+            keys: &[
+                Key::new("server.address", "CLI_SERVER_ADDRESS", "server-address")
+                    .or("server:12345")
+                    .means("The central", "HOST:PORT"),
+                Key::new("socket.timeout", "CLI_SOCKET_TIMEOUT", "socket-timeout")
+                    .or("15s")
+                    .means("For each answer but the draw", "TIME"),
+                Key::new("retry.timeout", "CLI_RETRY_TIMEOUT", "retry-timeout")
+                    .or("60s")
+                    .means("For reconnecting", "TIME"),
+            ],
         },
-        Key {
-            expected: "DEBUG, INFO, WARNING, ERROR or CRITICAL",
-            help: "DEBUG, INFO, WARNING, ERROR, CRITICAL",
-            value_name: "LEVEL",
-            ..key(
-                "log.level",
-                &["CLI_LOG_LEVEL"],
-                "log-level",
-                Some("INFO"),
-                GENERAL,
-            )
+        Group {
+            heading: "Bets",
+            keys: &[
+                Key::new("data.path", "CLI_DATA_PATH", "data-path")
+                    .or(".data/agency-{id}.csv")
+                    .means("The agency's bets", "FILE"),
+                Key::new("batch.maxAmount", "CLI_BATCH_MAXAMOUNT", "batch-max-amount")
+                    .or("125")
+                    .means("Bets in a message", "N"),
+                Key::new("batch.window", "CLI_BATCH_WINDOW", "batch-window")
+                    .or("128")
+                    .means("Messages unanswered at once", "N"),
+            ],
         },
-        Key {
-            expected: "HOST:PORT",
-            help: "The central's address",
-            value_name: "HOST:PORT",
-            ..key(
-                "server.address",
-                &["CLI_SERVER_ADDRESS"],
-                "server-address",
-                Some("server:12345"),
-                CONNECTION,
-            )
+        Group {
+            heading: "The bet of mode single-bet",
+            keys: &[
+                Key::new("bettor.nombre", "NOMBRE", "nombre")
+                    .also_read_as("CLI_BETTOR_NOMBRE")
+                    .means("First names", "NAMES"),
+                Key::new("bettor.apellido", "APELLIDO", "apellido")
+                    .also_read_as("CLI_BETTOR_APELLIDO")
+                    .means("Last names", "NAMES"),
+                Key::new("bettor.documento", "DOCUMENTO", "documento")
+                    .also_read_as("CLI_BETTOR_DOCUMENTO")
+                    .means("DNI", "N"),
+                Key::new("bettor.nacimiento", "NACIMIENTO", "nacimiento")
+                    .also_read_as("CLI_BETTOR_NACIMIENTO")
+                    .means("Birthdate", "YYYY-MM-DD"),
+                Key::new("bettor.numero", "NUMERO", "numero")
+                    .also_read_as("CLI_BETTOR_NUMERO")
+                    .means("Number bet on, 0 to 9999", "N"),
+            ],
         },
-        Key {
-            expected: DURATION,
-            help: "For connecting and for each answer but the draw",
-            value_name: "DURATION",
-            ..key(
-                "socket.timeout",
-                &["CLI_SOCKET_TIMEOUT"],
-                "socket-timeout",
-                Some("15s"),
-                CONNECTION,
-            )
-        },
-        Key {
-            expected: DURATION,
-            help: "For reconnecting before giving up",
-            value_name: "DURATION",
-            ..key(
-                "retry.timeout",
-                &["CLI_RETRY_TIMEOUT"],
-                "retry-timeout",
-                Some("60s"),
-                CONNECTION,
-            )
-        },
-        Key {
-            expected: "a readable CSV file; {id} stands for the agency's number",
-            help: "The agency's bets",
-            value_name: "FILE",
-            ..key(
-                "data.path",
-                &["CLI_DATA_PATH"],
-                "data-path",
-                Some(".data/agency-{id}.csv"),
-                BETS,
-            )
-        },
-        Key {
-            expected: "a whole number from 1",
-            help: "Bets in a message, of at most 8192 bytes",
-            value_name: "N",
-            ..key(
-                "batch.maxAmount",
-                &["CLI_BATCH_MAXAMOUNT"],
-                "batch-max-amount",
-                Some("125"),
-                BETS,
-            )
-        },
-        Key {
-            expected: "a whole number from 1 to 4096",
-            help: "Messages unanswered at once",
-            value_name: "N",
-            ..key(
-                "batch.window",
-                &["CLI_BATCH_WINDOW"],
-                "batch-window",
-                Some("128"),
-                BETS,
-            )
-        },
-        Key {
-            expected: Field::FirstName.expected(),
-            help: "First names",
-            ..key(
-                "bettor.nombre",
-                &["NOMBRE", "CLI_BETTOR_NOMBRE"],
-                "nombre",
-                None,
-                SINGLE_BET,
-            )
-        },
-        Key {
-            expected: Field::LastName.expected(),
-            help: "Last names",
-            ..key(
-                "bettor.apellido",
-                &["APELLIDO", "CLI_BETTOR_APELLIDO"],
-                "apellido",
-                None,
-                SINGLE_BET,
-            )
-        },
-        Key {
-            expected: Field::Document.expected(),
-            help: "DNI",
-            ..key(
-                "bettor.documento",
-                &["DOCUMENTO", "CLI_BETTOR_DOCUMENTO"],
-                "documento",
-                None,
-                SINGLE_BET,
-            )
-        },
-        Key {
-            expected: Field::Birthdate.expected(),
-            help: "Birthdate, YYYY-MM-DD",
-            ..key(
-                "bettor.nacimiento",
-                &["NACIMIENTO", "CLI_BETTOR_NACIMIENTO"],
-                "nacimiento",
-                None,
-                SINGLE_BET,
-            )
-        },
-        Key {
-            expected: Field::Number.expected(),
-            help: "Number bet on, 0 to 9999",
-            ..key(
-                "bettor.numero",
-                &["NUMERO", "CLI_BETTOR_NUMERO"],
-                "numero",
-                None,
-                SINGLE_BET,
-            )
-        },
-        Key {
-            expected: "a whole number from 0",
-            help: "Messages",
-            value_name: "N",
-            ..key(
-                "loop.amount",
-                &["CLI_LOOP_AMOUNT"],
-                "loop-amount",
-                Some("5"),
-                ECHO,
-            )
-        },
-        Key {
-            expected: DURATION,
-            help: "Pause after each",
-            value_name: "DURATION",
-            ..key(
-                "loop.period",
-                &["CLI_LOOP_PERIOD"],
-                "loop-period",
-                Some("5s"),
-                ECHO,
-            )
+        Group {
+            heading: "Mode echo",
+            keys: &[
+                Key::new("loop.amount", "CLI_LOOP_AMOUNT", "loop-amount")
+                    .or("5")
+                    .means("Messages", "N"),
+                Key::new("loop.period", "CLI_LOOP_PERIOD", "loop-period")
+                    .or("5s")
+                    .means("Pause after each", "TIME"),
+            ],
         },
     ],
     parse_file,
@@ -333,71 +205,68 @@ impl Config {
         today: Date,
     ) -> Result<Config, SettingsError> {
         let settings = DECLARATION.gather(flags, environment)?;
-        let id = settings.value("id", positive)?;
+        let id = settings.value("id", &whole(1..=u32::MAX))?;
         let pace = Pace {
-            batch_bets_max: settings.value("batch.maxAmount", positive)?,
-            window: settings.value("batch.window", |text| {
-                values::number(text).filter(|window| (1..=4096).contains(window))
-            })?,
+            batch_bets_max: settings.value("batch.maxAmount", &whole(1..=u32::MAX))?,
+            window: settings.value("batch.window", &whole(1..=WINDOW_MAX))?,
         };
-        let amount = settings.value("loop.amount", values::number)?;
-        let period = settings.value("loop.period", values::duration)?;
-        let mode = match settings.text("mode")? {
-            "echo" => Mode::Echo { amount, period },
-            "lottery" => Mode::Lottery {
-                path: data_path(&settings, id)?,
+        let amount = settings.value("loop.amount", &whole(0..=u32::MAX))?;
+        let period = settings.value("loop.period", &values::duration())?;
+        let path = settings.value("data.path", &text("a readable CSV file of bets"))?;
+        let mode = match settings.value("mode", &one_of(MODES))? {
+            ModeName::Echo => Mode::Echo { amount, period },
+            ModeName::Lottery => Mode::Lottery {
+                path: path.replace(ID_PLACEHOLDER, &id.to_string()).into(),
                 pace,
             },
-            "single-bet" => {
+            ModeName::SingleBet => {
                 let bet = Box::new(single_bet(&settings, id, today)?);
                 Mode::SingleBet { bet, pace }
             }
-            _ => return Err(settings.bad_value("mode", "lottery, single-bet or echo")),
         };
         Ok(Config {
             id,
             network: Network {
-                server_address: settings.value("server.address", address)?,
-                socket_timeout: settings.value("socket.timeout", |text| {
-                    values::duration(text).filter(|timeout| !timeout.is_zero())
-                })?,
-                retry_timeout: settings.value("retry.timeout", values::duration)?,
+                server_address: settings
+                    .value("server.address", &Kind::new("HOST:PORT", address))?,
+                socket_timeout: settings.value("socket.timeout", &values::timeout())?,
+                retry_timeout: settings.value("retry.timeout", &values::duration())?,
             },
-            log_level: settings.value("log.level", values::level)?,
+            log_level: settings.value("log.level", &values::level())?,
             mode,
-            as_written: as_written(&settings)?,
+            as_written: settings.as_written(AS_LOGGED),
         })
     }
-
-    /// The complaint about a file of bets that cannot be read.
-    pub fn unreadable_data(path: &std::path::Path, error: &std::io::Error) -> String {
-        let path = path.display();
-        format!("data.path: {path:?} cannot be read: {error}; expected a readable CSV file of bets")
-    }
 }
 
-fn as_written(settings: &Settings) -> Result<Vec<(&'static str, String)>, SettingsError> {
-    [
-        ("client_id", "id"),
-        ("server_address", "server.address"),
-        ("loop_amount", "loop.amount"),
-        ("loop_period", "loop.period"),
-        ("log_level", "log.level"),
-        ("mode", "mode"),
-        ("batch_max_amount", "batch.maxAmount"),
-        ("batch_window", "batch.window"),
-        ("data_path", "data.path"),
-        ("socket_timeout", "socket.timeout"),
-        ("retry_timeout", "retry.timeout"),
-    ]
-    .into_iter()
-    .map(|(label, key)| Ok((label, settings.text(key)?.to_owned())))
-    .collect()
+/// The modes as the user names them.
+#[derive(Clone, Copy)]
+enum ModeName {
+    Lottery,
+    SingleBet,
+    Echo,
 }
 
-fn positive(text: &str) -> Option<u32> {
-    values::number(text).filter(|number| *number >= 1)
-}
+const MODES: &[(&str, ModeName)] = &[
+    ("lottery", ModeName::Lottery),
+    ("single-bet", ModeName::SingleBet),
+    ("echo", ModeName::Echo),
+];
+
+/// The keys that the log tells of, under the names that it gives them.
+const AS_LOGGED: &[(&str, &str)] = &[
+    ("client_id", "id"),
+    ("server_address", "server.address"),
+    ("loop_amount", "loop.amount"),
+    ("loop_period", "loop.period"),
+    ("log_level", "log.level"),
+    ("mode", "mode"),
+    ("batch_max_amount", "batch.maxAmount"),
+    ("batch_window", "batch.window"),
+    ("data_path", "data.path"),
+    ("socket_timeout", "socket.timeout"),
+    ("retry_timeout", "retry.timeout"),
+];
 
 fn address(text: &str) -> Option<String> {
     let (host, port) = text.rsplit_once(':')?;
@@ -405,28 +274,33 @@ fn address(text: &str) -> Option<String> {
     (!host.is_empty() && port > 0).then(|| text.to_owned())
 }
 
-fn data_path(settings: &Settings, id: u32) -> Result<PathBuf, SettingsError> {
-    let path = settings.text("data.path")?;
-    Ok(path.replace(ID_PLACEHOLDER, &id.to_string()).into())
-}
+/// The fields of the one bet, and the keys that set them.
+const BET: [(Field, &str); 5] = [
+    (Field::FirstName, "bettor.nombre"),
+    (Field::LastName, "bettor.apellido"),
+    (Field::Document, "bettor.documento"),
+    (Field::Birthdate, "bettor.nacimiento"),
+    (Field::Number, "bettor.numero"),
+];
 
 fn single_bet(settings: &Settings, id: u32, today: Date) -> Result<SingleBet, SettingsError> {
+    let mut texts = Vec::with_capacity(BET.len());
+    for (field, key) in BET {
+        let any_text = Kind::new(field.expected(), |text| Some(text.to_owned()));
+        texts.push(settings.value(key, &any_text)?);
+    }
+    let [first_name, last_name, document, birthdate, number] =
+        std::array::from_fn(|field| texts[field].as_bytes());
     let text = BetText {
-        first_name: settings.text("bettor.nombre")?.as_bytes(),
-        last_name: settings.text("bettor.apellido")?.as_bytes(),
-        document: settings.text("bettor.documento")?.as_bytes(),
-        birthdate: settings.text("bettor.nacimiento")?.as_bytes(),
-        number: settings.text("bettor.numero")?.as_bytes(),
+        first_name,
+        last_name,
+        document,
+        birthdate,
+        number,
     };
     SingleBet::new(id, &text, today).map_err(|invalid| {
-        let key = match invalid.field {
-            Field::Agency => "id",
-            Field::FirstName => "bettor.nombre",
-            Field::LastName => "bettor.apellido",
-            Field::Document => "bettor.documento",
-            Field::Birthdate => "bettor.nacimiento",
-            Field::Number => "bettor.numero",
-        };
+        let at_fault = BET.iter().find(|(field, _)| *field == invalid.field);
+        let key = at_fault.map_or("id", |(_, key)| key);
         settings.bad_value(key, invalid.field.expected())
     })
 }

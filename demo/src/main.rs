@@ -22,8 +22,7 @@ mod table;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use lottery_program::settings::CommandLineEnd;
-use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE};
+use lottery_program::command_line::{self, Complaint, EXIT_FAILURE};
 
 use crate::lottery::Outcome;
 use crate::options::Plan;
@@ -32,22 +31,11 @@ use crate::options::Plan;
 const EXIT_SIGNAL_BASE: u8 = 128;
 
 fn main() -> ExitCode {
-    let flags = match options::parse(std::env::args_os()) {
-        Ok(flags) => flags,
-        Err(CommandLineEnd::Text(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
-        }
-        Err(CommandLineEnd::Complaint(line)) => return complain(EXIT_CONFIGURATION, &[line]),
-    };
-    let plan = match Plan::check(&flags) {
-        Ok(plan) => plan,
-        Err(error) => return complain(EXIT_CONFIGURATION, &[format!("{error:#}")]),
-    };
-    match lottery::hold(&plan) {
-        Ok(outcome) => report(outcome),
-        Err(error) => complain(EXIT_FAILURE, &[format!("{error:#}")]),
-    }
+    command_line::run(options::command(), |flags| {
+        let plan = Plan::check(flags)
+            .map_err(|error| Complaint::of_configuration(format!("{error:#}")))?;
+        Ok(report(lottery::hold(&plan)?))
+    })
 }
 
 fn report(outcome: Outcome) -> ExitCode {

@@ -1,13 +1,12 @@
 //! The command line, and everything that can be wrong before anything starts.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{self, Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use clap::builder::ValueParser;
-use clap::{Arg, ArgMatches, Command, value_parser};
-use lottery_program::settings::{CommandLineEnd, parse_command_line};
+use anyhow::{Result, anyhow, bail};
+use clap::{ArgMatches, Command, value_parser};
+use lottery_program::VERSION;
+use lottery_program::command_line::{find_program, option, program_option, value};
 
 /// The most agencies that one machine is asked to run as processes.
 const AGENCIES_MAX: i64 = 100;
@@ -34,29 +33,17 @@ pub struct Plan {
     pub storage: Option<PathBuf>,
 }
 
-/// Reads the command line.
-///
-/// # Errors
-///
-/// When there is nothing more to do than to print something.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, CommandLineEnd> {
-    parse_command_line(command(), arguments)
-}
-
-fn command() -> Command {
-    let option = |name: &'static str, value_name, parser: ValueParser, help| {
-        let arg = Arg::new(name).long(name).help(help);
-        arg.value_name(value_name).value_parser(parser)
-    };
+/// The command line.
+pub fn command() -> Command {
     let path = || value_parser!(PathBuf);
     Command::new("lottery-demo")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("The whole lottery on this machine: a central, its agencies, the draw, a table.")
         .arg(
             option(
                 "agencies",
                 "N",
-                value_parser!(u32).range(1..=AGENCIES_MAX).into(),
+                value_parser!(u32).range(1..=AGENCIES_MAX),
                 "How many agencies take part",
             )
             .default_value("5"),
@@ -76,18 +63,8 @@ fn command() -> Command {
             path(),
             "Store in this folder and keep it [default: a temporary one]",
         ))
-        .arg(option(
-            "server-program",
-            "FILE",
-            path(),
-            "The central's program [default: server, beside this one]",
-        ))
-        .arg(option(
-            "client-program",
-            "FILE",
-            path(),
-            "The agencies' program [default: client, beside this one]",
-        ))
+        .arg(program_option("server-program", "The central's program"))
+        .arg(program_option("client-program", "The agencies' program"))
         .after_help("Example: lottery-demo --agencies 3 --keep-storage ./lottery")
 }
 
@@ -99,37 +76,19 @@ impl Plan {
     /// The first thing that is missing, and what to do about it.
     pub fn check(flags: &ArgMatches) -> Result<Plan> {
         let chosen = |name: &str| flags.get_one::<PathBuf>(name);
-        let agencies = *flags
-            .get_one::<u32>("agencies")
-            .expect("the option has a default");
-        let data_dir = chosen("data-dir").expect("the option has a default");
+        let agencies: u32 = value(flags, "agencies");
+        let data_dir: PathBuf = value(flags, "data-dir");
         Ok(Plan {
             server_program: find_program(chosen("server-program"), "server")?,
             client_program: find_program(chosen("client-program"), "client")?,
             files: (1..=agencies)
-                .map(|agency| data_file(data_dir, agency))
+                .map(|agency| data_file(&data_dir, agency))
                 .collect::<Result<_>>()?,
             storage: chosen("keep-storage")
                 .map(|folder| unused_folder(folder))
                 .transpose()?,
         })
     }
-}
-
-fn find_program(chosen: Option<&PathBuf>, name: &str) -> Result<PathBuf> {
-    let program = match chosen {
-        Some(program) => path::absolute(program)?,
-        None => std::env::current_exe()
-            .context("finding this program's own folder")?
-            .with_file_name(name),
-    };
-    if !program.is_file() {
-        bail!(
-            "{}: there is no such program; `make build` builds it, --{name}-program names another",
-            program.display()
-        );
-    }
-    Ok(program)
 }
 
 fn data_file(folder: &Path, agency: u32) -> Result<DataFile> {

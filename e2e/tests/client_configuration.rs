@@ -74,7 +74,7 @@ const MISTAKES: &[(&str, &[&str], &str)] = &[
     (
         "socket.timeout",
         &["", "0", "0s", "15", "-1s", "soon"],
-        DURATION,
+        "a duration above 0, such as 15s",
     ),
     ("retry.timeout", &["", "60", "-1s", "1 minute"], DURATION),
     (

@@ -1,8 +1,8 @@
 //! Settings in three layers: a file, the environment, which wins over it, and flags, which win over
 //! both.
 //!
-//! A program declares its keys in one table of [`Key`]s. The table makes the flags and the help,
-//! and every complaint names the key, the value with the place it came from, and what was expected.
+//! A program declares its keys in one table, a [`Declaration`], which makes the flags and the help.
+//! Every complaint names the key, the value with the place it came from, and what was expected.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,6 +15,7 @@ use clap::{Arg, ArgMatches, Command};
 use thiserror::Error;
 
 use crate::log_line::Value;
+use crate::values::Kind;
 
 const CONFIG_FLAG: &str = "config";
 
@@ -25,22 +26,69 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// A setting.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name in the file, and in complaints.
-    pub name: &'static str,
-    /// Its names in the environment; the first that is set counts.
-    pub variables: &'static [&'static str],
-    /// Its flag, without the dashes.
-    pub flag: &'static str,
-    /// The placeholder for its value in the help.
-    pub value_name: &'static str,
+    name: &'static str,
+    variable: &'static str,
+    other_variable: Option<&'static str>,
+    flag: &'static str,
+    value_name: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+}
+
+impl Key {
+    /// A setting that must be set: its name in the file and in complaints, its variable in the
+    /// environment, and its flag without the dashes.
+    pub const fn new(name: &'static str, variable: &'static str, flag: &'static str) -> Key {
+        Key {
+            name,
+            variable,
+            other_variable: None,
+            flag,
+            value_name: "VALUE",
+            default: None,
+            help: "",
+        }
+    }
+
+    /// What it means, and the placeholder for its value, for the help.
+    pub const fn means(self, help: &'static str, value_name: &'static str) -> Key {
+        Key {
+            help,
+            value_name,
+            ..self
+        }
+    }
+
     /// What holds when nobody sets it.
-    pub default: Option<&'static str>,
-    /// What a good value is, for complaints.
-    pub expected: &'static str,
-    /// What it means, for the help.
-    pub help: &'static str,
-    /// The heading under which the help lists it.
-    pub group: &'static str,
+    pub const fn or(self, default: &'static str) -> Key {
+        Key {
+            default: Some(default),
+            ..self
+        }
+    }
+
+    /// Another variable, which counts when the first is not set.
+    pub const fn also_read_as(self, variable: &'static str) -> Key {
+        Key {
+            other_variable: Some(variable),
+            ..self
+        }
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &'static str> {
+        [Some(self.variable), self.other_variable]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// Settings that the help lists under one heading.
+#[derive(Debug)]
+pub struct Group {
+    /// The heading.
+    pub heading: &'static str,
+    /// The settings.
+    pub keys: &'static [Key],
 }
 
 /// Keys and their values, in a file's order.
@@ -54,7 +102,7 @@ pub struct Declaration {
     /// What such a file is, for complaints.
     pub file_expected: &'static str,
     /// All settings.
-    pub keys: &'static [Key],
+    pub groups: &'static [Group],
     /// Makes the file's text into keys and values.
     pub parse_file: fn(&str) -> Result<Entries, String>,
 }
@@ -134,7 +182,7 @@ pub enum SettingsError {
         /// The key's name.
         key: &'static str,
         /// What a good value is.
-        expected: &'static str,
+        expected: String,
         /// The file in which it may be set.
         file: &'static str,
         /// The variable in which it may be set.
@@ -166,21 +214,28 @@ impl Declaration {
                 "Settings file [default: {}, if there]",
                 self.default_file
             ));
-        let keys = self.keys.iter().filter(|key| wanted(key.name));
-        keys.fold(command.arg(file), |command, key| {
-            let default = match key.default {
-                Some(default) => format!("[{}, default: {default}]", key.variables[0]),
-                None => format!("[{}]", key.variables[0]),
-            };
-            command.arg(
-                Arg::new(key.name)
-                    .long(key.flag)
-                    .value_name(key.value_name)
-                    .allow_hyphen_values(true)
-                    .help(format!("{} {default}", key.help))
-                    .help_heading(key.group),
-            )
-        })
+        let mut command = command.arg(file);
+        for Group { heading, keys } in self.groups {
+            for key in keys.iter().filter(|key| wanted(key.name)) {
+                let place = match key.default {
+                    Some(default) => format!("[{}={default}]", key.variable),
+                    None => format!("[{}]", key.variable),
+                };
+                command = command.arg(
+                    Arg::new(key.name)
+                        .long(key.flag)
+                        .value_name(key.value_name)
+                        .allow_hyphen_values(true)
+                        .help(format!("{} {place}", key.help))
+                        .help_heading(*heading),
+                );
+            }
+        }
+        command
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        self.groups.iter().flat_map(|group| group.keys)
     }
 
     /// Gathers the three layers.
@@ -194,7 +249,7 @@ impl Declaration {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Settings, SettingsError> {
         let mut values = HashMap::new();
-        for key in self.keys {
+        for key in self.keys() {
             if let Some(default) = key.default {
                 values.insert(key.name, (default.to_owned(), Source::Default));
             }
@@ -203,9 +258,9 @@ impl Declaration {
         for (key, value, source) in self.read_file(path.map(Path::new))? {
             values.insert(key, (value, source));
         }
-        for key in self.keys {
-            let variable = |name: &&'static str| environment(name).map(|value| (value, *name));
-            if let Some((value, name)) = key.variables.iter().find_map(variable) {
+        for key in self.keys() {
+            let variable = |name| environment(name).map(|value| (value, name));
+            if let Some((value, name)) = key.variables().find_map(variable) {
                 let value = value.to_string_lossy().into_owned();
                 values.insert(key.name, (value, Source::Environment(name)));
             }
@@ -249,7 +304,7 @@ impl Declaration {
         entries
             .into_iter()
             .map(
-                |(name, value)| match self.keys.iter().find(|key| key.name == name) {
+                |(name, value)| match self.keys().find(|key| key.name == name) {
                     Some(key) => Ok((key.name, value, Source::File(path.to_owned()))),
                     None => Err(self.unknown_key(path, name)),
                 },
@@ -262,8 +317,7 @@ impl Declaration {
         let likeness =
             |key: &Key| strsim::jaro_winkler(&key.name.to_lowercase(), &name.to_lowercase());
         let likest = self
-            .keys
-            .iter()
+            .keys()
             .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
             .filter(|key| likeness(key) >= LIKENESS_MIN);
         let advice = match likest {
@@ -289,36 +343,24 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 impl Settings {
-    /// The text that a key was set to, as written.
+    /// The value of a key.
     ///
     /// # Errors
     ///
-    /// When the key is not set and has no default.
-    pub fn text(&self, name: &'static str) -> Result<&str, SettingsError> {
-        let key = self.key(name);
-        match self.values.get(key.name) {
-            Some((value, _)) => Ok(value),
-            None => Err(SettingsError::Missing {
+    /// When the key is not set and has no default, or its value is not of this kind.
+    pub fn value<T>(&self, name: &'static str, kind: &Kind<T>) -> Result<T, SettingsError> {
+        let Some((text, _)) = self.values.get(name) else {
+            let key = self.key(name);
+            return Err(SettingsError::Missing {
                 key: key.name,
-                expected: key.expected,
+                expected: kind.expected.clone(),
                 file: self.declaration.default_file,
-                variable: key.variables[0],
+                variable: key.variable,
                 flag: key.flag,
-            }),
-        }
-    }
-
-    /// The value of a key, by `read`, which gives `None` for text that is not good.
-    ///
-    /// # Errors
-    ///
-    /// When the key is not set and has no default, or its value is not good.
-    pub fn value<T>(
-        &self,
-        name: &'static str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, SettingsError> {
-        read(self.text(name)?).ok_or_else(|| self.bad_value(name, self.key(name).expected))
+            });
+        };
+        kind.read(text)
+            .ok_or_else(|| self.bad_value(name, &*kind.expected))
     }
 
     /// The complaint about a key's value, where what is wrong with it shows only later.
@@ -329,17 +371,24 @@ impl Settings {
             .cloned()
             .unwrap_or((String::new(), Source::Default));
         SettingsError::BadValue {
-            key: self.key(name).name,
+            key: name,
             value,
             source_name,
             expected: expected.into(),
         }
     }
 
+    /// Keys as they were written, each under the label that comes with it, for the log.
+    pub fn as_written(&self, keys: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
+        let text = |name| self.values.get(name).map(|(text, _)| text.clone());
+        keys.iter()
+            .map(|(label, name)| (*label, text(self.key(name).name).unwrap_or_default()))
+            .collect()
+    }
+
     fn key(&self, name: &'static str) -> &'static Key {
         self.declaration
-            .keys
-            .iter()
+            .keys()
             .find(|key| key.name == name)
             .expect("programs ask for keys of their own table, which their tests read in full")
     }
@@ -348,38 +397,6 @@ impl Settings {
 /// The value of a flag, if the command has that flag and it was given.
 fn flag<'a>(flags: &'a ArgMatches, name: &str) -> Option<&'a String> {
     flags.try_get_one(name).ok().flatten()
-}
-
-/// How a command line ended that asks for no work.
-#[derive(Debug)]
-pub enum CommandLineEnd {
-    /// The text of `--help` or `--version`, for standard output; the program succeeds.
-    Text(String),
-    /// One line for standard error; the program was configured wrongly.
-    Complaint(String),
-}
-
-/// Reads a command line.
-///
-/// # Errors
-///
-/// When there is nothing more to do than to print something.
-pub fn parse_command_line(
-    command: Command,
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Result<ArgMatches, CommandLineEnd> {
-    use clap::error::ErrorKind;
-    command.try_get_matches_from(arguments).map_err(|error| {
-        let text = error.render().to_string();
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => CommandLineEnd::Text(text),
-            _ => {
-                let first_line = text.lines().next().unwrap_or_default();
-                let what = first_line.trim_start_matches("error: ");
-                CommandLineEnd::Complaint(format!("{what}; expected what --help lists"))
-            }
-        }
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use clap::{ArgMatches, Command};
-use lottery_program::settings::{Declaration, SettingsError, parse_command_line};
+use lottery_program::command_line::parse;
+use lottery_program::settings::{Declaration, SettingsError};
 
 use crate::TODAY;
 use crate::scratch::with_file;
@@ -42,7 +43,7 @@ fn load<T>(
     with_file(contents, |path| {
         let command = declaration.add_flags(Command::new("program"));
         let arguments = ["program".into(), "--config".into(), path.into()];
-        let flags = parse_command_line(command, arguments).unwrap();
+        let flags = parse(command, arguments).unwrap();
         match load(&flags) {
             Ok(config) => Some(config),
             Err(error) => {

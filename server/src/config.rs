@@ -2,23 +2,23 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
 use ini::{Ini, ParseOption};
 use log::LevelFilter;
 use lottery_core::bet::NUMBER_MAX;
-use lottery_program::settings::{Declaration, Entries, Key, Settings, SettingsError};
-use lottery_program::values;
+use lottery_core::protocol::AGENCY_MESSAGE_BYTES_MAX;
+use lottery_program::settings::{Declaration, Entries, Group, Key, SettingsError};
+use lottery_program::values::{self, Kind, number, one_of, text, whole};
 
 use crate::central::{Durability, Rules};
 use crate::event_loop::Limits;
 
-/// The smallest MAX_FRAME: what agencies of ours may send.
-const FRAME_BYTES_MIN: usize = lottery_core::protocol::AGENCY_MESSAGE_BYTES_MAX;
-
-/// The largest MAX_FRAME: each connection may make the server keep this much.
-const FRAME_BYTES_MAX: usize = 16 << 20;
+/// What MAX_FRAME may be: at least what agencies of ours may send, and at most what each connection
+/// may make the server keep.
+const FRAME_BYTES: RangeInclusive<usize> = AGENCY_MESSAGE_BYTES_MAX..=16 << 20;
 
 const SECTION: &str = "DEFAULT";
 
@@ -54,185 +54,54 @@ pub struct Config {
     pub as_written: Vec<(&'static str, String)>,
 }
 
-const fn key(
-    name: &'static str,
-    variables: &'static [&'static str],
-    flag: &'static str,
-    default: &'static str,
-    group: &'static str,
-) -> Key {
-    Key {
-        name,
-        variables,
-        flag,
-        value_name: "VALUE",
-        default: Some(default),
-        expected: "",
-        help: "",
-        group,
-    }
+/// A key of the file; its variable in the environment has the same name.
+const fn key(name: &'static str, flag: &'static str, default: &'static str) -> Key {
+    Key::new(name, name, flag).or(default)
 }
-
-const NETWORK: &str = "Network";
-const LOTTERY: &str = "Lottery";
-const STORAGE: &str = "Storage";
-const LIMITS: &str = "Limits";
-const GENERAL: &str = "General";
 
 /// The server's settings.
 pub static DECLARATION: Declaration = Declaration {
     default_file: "config.ini",
     file_expected: "an INI file with a section [DEFAULT] of KEY = VALUE lines",
-    keys: &[
-        Key {
-            expected: "a port from 0 to 65535",
-            help: "TCP port; 0 asks the system for one",
-            value_name: "PORT",
-            ..key(
-                "SERVER_PORT",
-                &["SERVER_PORT"],
-                "server-port",
-                "12345",
-                NETWORK,
-            )
+    groups: &[
+        Group {
+            heading: "Network",
+            keys: &[
+                key("SERVER_PORT", "server-port", "12345")
+                    .means("TCP port; 0 asks the system for one", "PORT"),
+                key("SERVER_IP", "server-ip", "server")
+                    .means("Name that clients use; never bound to", "NAME"),
+                key("SERVER_BIND", "server-bind", "0.0.0.0")
+                    .means("Address to listen on", "ADDRESS"),
+                key("SERVER_LISTEN_BACKLOG", "server-listen-backlog", "1024")
+                    .means("Backlog given to listen(2)", "N"),
+                key("MAX_CONNECTIONS", "max-connections", "20000")
+                    .means("Connections open at once", "N"),
+                key("IDLE_TIMEOUT", "idle-timeout", "60s")
+                    .means("Closes who owes bytes and sends none; 0: never", "TIME"),
+                key("MAX_FRAME", "max-frame", "64KiB").means("Largest message accepted", "SIZE"),
+            ],
         },
-        Key {
-            expected: "a host name or address",
-            help: "Name that clients use; never bound to",
-            value_name: "NAME",
-            ..key("SERVER_IP", &["SERVER_IP"], "server-ip", "server", NETWORK)
+        Group {
+            heading: "Lottery",
+            keys: &[
+                key("SERVER_MODE", "server-mode", "lottery").means("lottery or echo", "MODE"),
+                key("NUM_AGENCIES", "num-agencies", "5").means("Agencies 1 to N take part", "N"),
+                key("WINNING_NUMBER", "winning-number", "7574").means("The number drawn", "N"),
+                key("DRAW_TIMEOUT", "draw-timeout", "0")
+                    .means("Longest wait for the draw; 0: for ever", "TIME"),
+            ],
         },
-        Key {
-            expected: "an IP address",
-            help: "Address to listen on",
-            value_name: "ADDRESS",
-            ..key(
-                "SERVER_BIND",
-                &["SERVER_BIND"],
-                "server-bind",
-                "0.0.0.0",
-                NETWORK,
-            )
-        },
-        Key {
-            expected: "a whole number from 1 to 65535",
-            help: "Backlog given to listen(2)",
-            value_name: "N",
-            ..key(
-                "SERVER_LISTEN_BACKLOG",
-                &["SERVER_LISTEN_BACKLOG"],
-                "server-listen-backlog",
-                "1024",
-                NETWORK,
-            )
-        },
-        Key {
-            expected: "lottery or echo",
-            help: "lottery, or echo",
-            value_name: "MODE",
-            ..key(
-                "SERVER_MODE",
-                &["SERVER_MODE"],
-                "server-mode",
-                "lottery",
-                LOTTERY,
-            )
-        },
-        Key {
-            expected: "a whole number from 0 to 1000000",
-            help: "Agencies 1 to N take part",
-            value_name: "N",
-            ..key(
-                "NUM_AGENCIES",
-                &["NUM_AGENCIES"],
-                "num-agencies",
-                "5",
-                LOTTERY,
-            )
-        },
-        Key {
-            expected: "a whole number from 0 to 9999",
-            help: "The number drawn",
-            value_name: "NUMBER",
-            ..key(
-                "WINNING_NUMBER",
-                &["WINNING_NUMBER"],
-                "winning-number",
-                "7574",
-                LOTTERY,
-            )
-        },
-        Key {
-            expected: "a duration such as 30s or 1m30s, or 0 for no limit",
-            help: "Longest wait for the draw; 0 waits for ever",
-            value_name: "DURATION",
-            ..key(
-                "DRAW_TIMEOUT",
-                &["DRAW_TIMEOUT"],
-                "draw-timeout",
-                "0",
-                LOTTERY,
-            )
-        },
-        Key {
-            expected: "a folder",
-            help: "Folder of bets.csv and closings.csv",
-            value_name: "DIR",
-            ..key("STORAGE_DIR", &["STORAGE_DIR"], "storage-dir", ".", STORAGE)
-        },
-        Key {
-            expected: "always, everysec or no",
-            help: "When bets are fsynced: always, everysec, no",
-            value_name: "WHEN",
-            ..key(
-                "DURABILITY",
-                &["DURABILITY"],
-                "durability",
-                "always",
-                STORAGE,
-            )
-        },
-        Key {
-            expected: "a duration such as 30s or 1m30s, or 0 for no limit",
-            help: "Closes who owes bytes and sends none; 0 is off",
-            value_name: "DURATION",
-            ..key(
-                "IDLE_TIMEOUT",
-                &["IDLE_TIMEOUT"],
-                "idle-timeout",
-                "60s",
-                LIMITS,
-            )
-        },
-        Key {
-            expected: "a size from 8KiB to 16MiB",
-            help: "Largest message accepted",
-            value_name: "SIZE",
-            ..key("MAX_FRAME", &["MAX_FRAME"], "max-frame", "64KiB", LIMITS)
-        },
-        Key {
-            expected: "a whole number from 1 to 1000000",
-            help: "Connections open at once",
-            value_name: "N",
-            ..key(
-                "MAX_CONNECTIONS",
-                &["MAX_CONNECTIONS"],
-                "max-connections",
-                "20000",
-                LIMITS,
-            )
-        },
-        Key {
-            expected: "DEBUG, INFO, WARNING, ERROR or CRITICAL",
-            help: "DEBUG, INFO, WARNING, ERROR, CRITICAL",
-            value_name: "LEVEL",
-            ..key(
-                "LOGGING_LEVEL",
-                &["LOGGING_LEVEL"],
-                "logging-level",
-                "INFO",
-                GENERAL,
-            )
+        Group {
+            heading: "Storage and log",
+            keys: &[
+                key("STORAGE_DIR", "storage-dir", ".")
+                    .means("Folder of bets.csv and closings.csv", "DIR"),
+                key("DURABILITY", "durability", "always")
+                    .means("When bets are fsynced: always, everysec, no", "WHEN"),
+                key("LOGGING_LEVEL", "logging-level", "INFO")
+                    .means("DEBUG, INFO, WARNING, ERROR, CRITICAL", "LEVEL"),
+            ],
         },
     ],
     parse_file,
@@ -272,83 +141,56 @@ impl Config {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Config, SettingsError> {
         let settings = DECLARATION.gather(flags, environment)?;
-        let limit = |name| {
-            let limit = settings.value(name, values::duration)?;
-            Ok::<_, SettingsError>((!limit.is_zero()).then_some(limit))
-        };
-        let whole = |name, range: std::ops::RangeInclusive<u32>| {
-            settings.value(name, |text| {
-                values::number(text).filter(|number| range.contains(number))
-            })
-        };
-        let bind: IpAddr = settings.value("SERVER_BIND", |text| text.parse().ok())?;
-        let port = settings.value("SERVER_PORT", values::number)?;
-        settings.value("SERVER_IP", non_empty)?;
+        let backlog = settings.value("SERVER_LISTEN_BACKLOG", &whole(1..=65_535))?;
+        let port = Kind::new("a port from 0 to 65535", number);
+        let bind = Kind::new("an IP address", |text| text.parse::<IpAddr>().ok());
+        settings.value("SERVER_IP", &text("a host name or address"))?;
         Ok(Config {
-            address: SocketAddr::new(bind, port),
-            listen_backlog: whole("SERVER_LISTEN_BACKLOG", 1..=65_535)? as i32,
-            logging_level: settings.value("LOGGING_LEVEL", values::level)?,
-            mode: settings.value("SERVER_MODE", mode)?,
+            address: SocketAddr::new(
+                settings.value("SERVER_BIND", &bind)?,
+                settings.value("SERVER_PORT", &port)?,
+            ),
+            listen_backlog: backlog,
+            logging_level: settings.value("LOGGING_LEVEL", &values::level())?,
+            mode: settings.value("SERVER_MODE", &one_of(MODES))?,
             rules: Rules {
-                agencies: whole("NUM_AGENCIES", 0..=1_000_000)?,
-                winning_number: whole("WINNING_NUMBER", 0..=NUMBER_MAX)?,
-                durability: settings.value("DURABILITY", durability)?,
-                draw_timeout: limit("DRAW_TIMEOUT")?,
+                agencies: settings.value("NUM_AGENCIES", &whole(0..=1_000_000))?,
+                winning_number: settings.value("WINNING_NUMBER", &whole(0..=NUMBER_MAX))?,
+                durability: settings.value("DURABILITY", &one_of(DURABILITIES))?,
+                draw_timeout: settings.value("DRAW_TIMEOUT", &values::limit())?,
             },
-            storage_dir: settings.value("STORAGE_DIR", non_empty)?.into(),
-            frame_bytes_max: settings.value("MAX_FRAME", frame_bytes)?,
+            storage_dir: settings.value("STORAGE_DIR", &text("a folder"))?.into(),
+            frame_bytes_max: settings.value("MAX_FRAME", &values::bytes(FRAME_BYTES))?,
             limits: Limits {
-                idle_timeout: limit("IDLE_TIMEOUT")?,
-                connections_max: whole("MAX_CONNECTIONS", 1..=1_000_000)? as usize,
+                idle_timeout: settings.value("IDLE_TIMEOUT", &values::limit())?,
+                connections_max: settings.value("MAX_CONNECTIONS", &whole(1..=1_000_000))?,
             },
-            as_written: as_written(&settings)?,
+            as_written: settings.as_written(AS_LOGGED),
         })
     }
 }
 
-/// All settings under the names that the log line gives them.
-fn as_written(settings: &Settings) -> Result<Vec<(&'static str, String)>, SettingsError> {
-    [
-        ("port", "SERVER_PORT"),
-        ("listen_backlog", "SERVER_LISTEN_BACKLOG"),
-        ("logging_level", "LOGGING_LEVEL"),
-        ("bind", "SERVER_BIND"),
-        ("mode", "SERVER_MODE"),
-        ("num_agencies", "NUM_AGENCIES"),
-        ("winning_number", "WINNING_NUMBER"),
-        ("storage_dir", "STORAGE_DIR"),
-        ("durability", "DURABILITY"),
-        ("idle_timeout", "IDLE_TIMEOUT"),
-        ("draw_timeout", "DRAW_TIMEOUT"),
-        ("max_frame", "MAX_FRAME"),
-        ("max_connections", "MAX_CONNECTIONS"),
-    ]
-    .into_iter()
-    .map(|(label, key)| Ok((label, settings.text(key)?.to_owned())))
-    .collect()
-}
+/// The keys that the log tells of, under the names that it gives them.
+const AS_LOGGED: &[(&str, &str)] = &[
+    ("port", "SERVER_PORT"),
+    ("listen_backlog", "SERVER_LISTEN_BACKLOG"),
+    ("logging_level", "LOGGING_LEVEL"),
+    ("bind", "SERVER_BIND"),
+    ("mode", "SERVER_MODE"),
+    ("num_agencies", "NUM_AGENCIES"),
+    ("winning_number", "WINNING_NUMBER"),
+    ("storage_dir", "STORAGE_DIR"),
+    ("durability", "DURABILITY"),
+    ("idle_timeout", "IDLE_TIMEOUT"),
+    ("draw_timeout", "DRAW_TIMEOUT"),
+    ("max_frame", "MAX_FRAME"),
+    ("max_connections", "MAX_CONNECTIONS"),
+];
 
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
+const MODES: &[(&str, Mode)] = &[("lottery", Mode::Lottery), ("echo", Mode::Echo)];
 
-fn mode(text: &str) -> Option<Mode> {
-    match text {
-        "lottery" => Some(Mode::Lottery),
-        "echo" => Some(Mode::Echo),
-        _ => None,
-    }
-}
-
-fn durability(text: &str) -> Option<Durability> {
-    match text {
-        "always" => Some(Durability::Always),
-        "everysec" => Some(Durability::EverySecond),
-        "no" => Some(Durability::No),
-        _ => None,
-    }
-}
-
-fn frame_bytes(text: &str) -> Option<usize> {
-    values::bytes(text).filter(|bytes| (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(bytes))
-}
+const DURABILITIES: &[(&str, Durability)] = &[
+    ("always", Durability::Always),
+    ("everysec", Durability::EverySecond),
+    ("no", Durability::No),
+];

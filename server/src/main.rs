@@ -4,11 +4,11 @@ use std::fs::File;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, Command};
+use clap::Command;
 use lottery_core::store::{Folder, Store};
+use lottery_program::VERSION;
+use lottery_program::command_line::{self, switch};
 use lottery_program::log_line::start_logging;
-use lottery_program::settings::{CommandLineEnd, parse_command_line};
-use lottery_program::{EXIT_CONFIGURATION, EXIT_FAILURE, VERSION};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::audit::Audit;
 use server::central::Central;
@@ -26,52 +26,39 @@ const AUDIT: &str = "audit";
 const HEALTHCHECK: &str = "healthcheck";
 
 fn main() -> ExitCode {
-    let flags = match parse_command_line(command(), std::env::args_os()) {
-        Ok(flags) => flags,
-        Err(CommandLineEnd::Text(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
+    command_line::run(command(), |flags| {
+        let (flags, is_audit) = match flags.subcommand() {
+            Some((_, flags)) => (flags, true),
+            None => (flags, false),
+        };
+        let config = Config::load(flags, |name| std::env::var_os(name))?;
+        match (is_audit, flags.try_get_one(HEALTHCHECK)) {
+            (true, _) => audit(&config)?,
+            (false, Ok(Some(true))) => check_health(&config)?,
+            _ => run(&config)?,
         }
-        Err(CommandLineEnd::Complaint(line)) => return complain(EXIT_CONFIGURATION, &line),
-    };
-    let (flags, is_audit) = match flags.subcommand() {
-        Some((_, flags)) => (flags, true),
-        None => (&flags, false),
-    };
-    let config = match Config::load(flags, |name| std::env::var_os(name)) {
-        Ok(config) => config,
-        Err(error) => return complain(EXIT_CONFIGURATION, &error.to_string()),
-    };
-    let run = match (is_audit, flags.try_get_one(HEALTHCHECK)) {
-        (true, _) => audit,
-        (false, Ok(Some(true))) => check_health,
-        _ => run,
-    };
-    match run(&config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(EXIT_FAILURE, &format!("{error:#}")),
-    }
-}
-
-fn complain(code: u8, line: &str) -> ExitCode {
-    eprintln!("server: {line}");
-    ExitCode::from(code)
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn command() -> Command {
     let command = Command::new("server")
         .version(VERSION)
         .about("The central of the national lottery: stores the agencies' bets and holds the draw.")
-        .after_help("Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery");
+        .disable_help_subcommand(true)
+        .after_help(
+            "Flags win over the environment [NAME=default], which wins over the file.\n\
+             Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery",
+        );
     let audit = Command::new(AUDIT)
-        .about("Checks the files of a lottery whose server does not run: recounts the bets of each agency and compares them with what it closed with.")
-        .after_help("Exit code 0: they agree. 1: they do not, and standard error says where.");
+        .about("Recounts each agency's bets in the files, and compares with what it closed with")
+        .after_help("The server must not run. Exit code 0: they agree. 1: they do not, and standard error says where.");
     let audit =
         DECLARATION.add_some_flags(audit, |key| matches!(key, "STORAGE_DIR" | "WINNING_NUMBER"));
-    let healthcheck = Arg::new(HEALTHCHECK)
-        .long(HEALTHCHECK)
-        .action(ArgAction::SetTrue)
-        .help("Ask the running server with these settings for its state, and end");
+    let healthcheck = switch(
+        HEALTHCHECK,
+        "Ask the running server with these settings for its state, and end",
+    );
     DECLARATION
         .add_flags(command)
         .arg(healthcheck)

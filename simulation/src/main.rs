@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Command, value_parser};
+use lottery_program::VERSION;
+use lottery_program::command_line::{self, EXIT_FAILURE, option, switch, value};
 use lottery_simulation::promise::Broken;
 use lottery_simulation::statistics::{Counts, EXPECTED, merge};
 use lottery_simulation::world::World;
@@ -16,78 +17,61 @@ use lottery_simulation::world::World;
 const SEEDS_TO_MEET_EVERYTHING: u64 = 2_000;
 
 fn command() -> Command {
-    let number = |name: &'static str, default: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("N")
-            .default_value(default)
-            .help(help)
-    };
+    let number = |name, value_name, help| option(name, value_name, value_parser!(u64), help);
     Command::new("lottery-simulation")
+        .version(VERSION)
         .about("Runs the lottery in worlds where everything fails, and checks its promise.")
-        .arg(number("seeds", "1000", "How many worlds to run"))
-        .arg(number("first-seed", "0", "The seed of the first"))
-        .arg(
-            Arg::new("seed")
-                .long("seed")
-                .value_name("SEED")
-                .help("Run this one world and tell what happens in it"),
-        )
-        .arg(
-            Arg::new("quiet")
-                .long("quiet")
-                .action(ArgAction::SetTrue)
-                .help("With --seed: tell only how it ends"),
-        )
+        .arg(number("seeds", "N", "How many worlds to run").default_value("1000"))
+        .arg(number("first-seed", "SEED", "The seed of the first").default_value("0"))
+        .arg(number(
+            "seed",
+            "SEED",
+            "Run this one world and tell what happens in it",
+        ))
+        .arg(switch("quiet", "With --seed: tell only how it ends"))
+        .after_help("Example: lottery-simulation --seeds 20000")
 }
 
 fn main() -> ExitCode {
-    let arguments = command().get_matches();
-    let result = match arguments.get_one::<String>("seed") {
-        Some(seed) => replay(seed, arguments.get_flag("quiet")),
-        None => run_many(&arguments),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("lottery-simulation: {error:#}");
-            ExitCode::from(lottery_program::EXIT_CONFIGURATION)
-        }
-    }
+    command_line::run(command(), |flags| {
+        let result = match flags.get_one::<u64>("seed") {
+            Some(seed) => replay(*seed, flags.get_flag("quiet")),
+            None => run_many(value(flags, "first-seed"), value(flags, "seeds")),
+        };
+        Ok(if result {
+            ExitCode::SUCCESS
+        } else {
+            EXIT_FAILURE.into()
+        })
+    })
 }
 
-fn replay(seed: &str, quiet: bool) -> Result<bool> {
-    let seed = seed.parse().context("--seed: expected a whole number")?;
+/// Runs one world and says whether the promise held.
+fn replay(seed: u64, quiet: bool) -> bool {
     match World::new(seed, !quiet).run() {
         Ok(counts) => {
             println!("seed {seed}: the promise held");
             for (name, count) in counts {
                 println!("  {count:>6} {name}");
             }
-            Ok(true)
+            true
         }
         Err(broken) => {
             println!("seed {seed}: the promise is broken: {broken}");
-            Ok(false)
+            false
         }
     }
 }
 
-fn run_many(arguments: &ArgMatches) -> Result<bool> {
-    let number = |name: &str| -> Result<u64> {
-        let text = arguments.get_one::<String>(name).context("has a default")?;
-        text.parse()
-            .with_context(|| format!("--{name}: expected a whole number, found {text:?}"))
-    };
-    let (first, seeds) = (number("first-seed")?, number("seeds")?);
+/// Runs many worlds and says whether the promise held in all of them, and everything was met.
+fn run_many(first: u64, seeds: u64) -> bool {
     let started = Instant::now();
     let (counts, failure) = run_all(first, seeds);
     let seconds = started.elapsed().as_secs_f64();
     if let Some((seed, broken)) = failure {
         println!("seed {seed}: the promise is broken: {broken}");
         println!("replay it with: cargo run --release -p lottery-simulation -- --seed {seed}");
-        return Ok(false);
+        return false;
     }
     println!(
         "{seeds} worlds in {seconds:.1} s, {:.0} a second; met:",
@@ -105,10 +89,10 @@ fn run_many(arguments: &ArgMatches) -> Result<bool> {
         .collect();
     if seeds >= SEEDS_TO_MEET_EVERYTHING && !missed.is_empty() {
         println!("never met: {missed:?}");
-        return Ok(false);
+        return false;
     }
     println!("the promise held in all of them");
-    Ok(true)
+    true
 }
 
 /// Runs the worlds on all processors; stops at the first that breaks the promise.

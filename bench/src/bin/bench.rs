@@ -10,10 +10,10 @@ use anyhow::{Result, ensure};
 use clap::{ArgMatches, Command, value_parser};
 use lottery_bench::machine::{Machine, load_average, raise_descriptor_limit};
 use lottery_bench::measure::Bench;
-use lottery_bench::options::{find_program, option, run_program, switch, value};
 use lottery_bench::report::{self, Circumstances, Findings, tables, targets};
 use lottery_bench::rows::{self, Row};
 use lottery_bench::trial::Programs;
+use lottery_program::command_line::{self, find_program, option, program_option, switch, value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -23,7 +23,10 @@ const STORE: &str = "store";
 const CALLS: &str = "calls";
 
 fn main() -> ExitCode {
-    run_program(command(), run)
+    command_line::run(command(), |flags| {
+        run(flags)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn command() -> Command {
@@ -64,18 +67,8 @@ fn command() -> Command {
             path(),
             "Where data and storage are made and removed [default: the system's temporary folder]",
         ))
-        .arg(option(
-            "server-program",
-            "FILE",
-            path(),
-            "The central's program [default: server, beside this one]",
-        ))
-        .arg(option(
-            "client-program",
-            "FILE",
-            path(),
-            "The agencies' program [default: client, beside this one]",
-        ))
+        .arg(program_option("server-program", "The central's program"))
+        .arg(program_option("client-program", "The agencies' program"))
         .after_help(
             "Examples: bench --quick\n          bench --only clients-x10-no,load-x10-no --pairs 9\n          bench --only start,store,calls",
         )

@@ -10,10 +10,13 @@ use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, value_parser};
 use lottery_bench::floor;
 use lottery_bench::machine::raise_descriptor_limit;
-use lottery_bench::options::{option, run_program, value};
+use lottery_program::command_line::{self, option, value};
 
 fn main() -> ExitCode {
-    run_program(command(), run)
+    command_line::run(command(), |flags| {
+        run(flags)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn command() -> Command {

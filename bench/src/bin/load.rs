@@ -9,13 +9,16 @@ use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Command, value_parser};
 use lottery_bench::load::{Conversation, Load};
 use lottery_bench::machine::raise_descriptor_limit;
-use lottery_bench::options::{option, run_program, switch, value};
 use lottery_bench::report::figures::{duration, grouped};
 use lottery_bench::trial::Workspace;
 use lottery_bench::trial::data::{BUNDLED_AGENCIES, Bets, Library};
+use lottery_program::command_line::{self, option, switch, value};
 
 fn main() -> ExitCode {
-    run_program(command(), run)
+    command_line::run(command(), |flags| {
+        run(flags)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn command() -> Command {
