@@ -11,10 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
 use crate::config::Mode;
-
-/// The loopback address from which the check connects, where the system lets it choose, so that the
-/// server can tell it from an agency and leave it out of its log.
-pub const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
+use crate::layers::HEALTH_CHECK_SOURCE;
 
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,7 +72,7 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     )?;
     if address.is_ipv4() {
         // Not every system has all of 127.0.0.0/8; without it the check is only a line in the log.
-        let _ = socket.bind(&SocketAddr::from((SOURCE, 0)).into());
+        let _ = socket.bind(&SocketAddr::from((HEALTH_CHECK_SOURCE, 0)).into());
     }
     socket.connect_timeout(&address.into(), TIMEOUT)?;
     Ok(socket.into())

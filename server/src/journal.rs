@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::healthcheck;
+use crate::layers::HEALTH_CHECK_SOURCE;
 use log::{Level, debug, error, info, log_enabled, warn};
 use lottery_core::bet::Bet;
 use lottery_core::protocol::Code;
@@ -212,7 +212,7 @@ pub fn listening(address: impl Display, port: u16) {
 
 /// A connection was accepted. Health checks come every few seconds and are nobody's news.
 pub fn accepted(peer: IpAddr) {
-    let level = if peer == healthcheck::SOURCE {
+    let level = if peer == HEALTH_CHECK_SOURCE {
         Level::Debug
     } else {
         Level::Info

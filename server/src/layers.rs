@@ -1,5 +1,6 @@
-//! What the layers need to talk with each other: which connection, and when.
+//! What the layers and the programs need to agree on: which connection, when, and who only looks in.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use lottery_core::date::Date;
@@ -16,3 +17,7 @@ pub struct Moment {
     /// The day, in UTC.
     pub today: Date,
 }
+
+/// The loopback address from which a health check connects, where the system lets it choose, so that
+/// the server can tell it from an agency and leave it out of its log.
+pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);

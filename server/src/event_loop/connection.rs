@@ -60,12 +60,18 @@ pub enum Sent {
 }
 
 impl Connection {
-    /// A connection over a stream that was just accepted.
+    /// A connection over a stream that was just accepted, whose events come under `token`. They are
+    /// asked for once: they are edges.
     ///
     /// # Errors
     ///
     /// When the peer is gone already.
-    pub fn new(stream: TcpStream, elapsed: Duration) -> io::Result<Connection> {
+    pub fn open(
+        mut stream: TcpStream,
+        registry: &Registry,
+        token: Token,
+        elapsed: Duration,
+    ) -> io::Result<Connection> {
         let peer = stream.peer_addr()?;
         // Answers are few bytes and are waited for.
         stream.set_nodelay(true)?;
@@ -73,6 +79,7 @@ impl Connection {
             .with_time(KEEPALIVE_AFTER)
             .with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Connection {
             stream,
             peer,
@@ -84,15 +91,6 @@ impl Connection {
             has_ended: false,
             lingers_until: None,
         })
-    }
-
-    /// Asks for events under `token`. Once is enough: they are edges.
-    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(
-            &mut self.stream,
-            token,
-            Interest::READABLE | Interest::WRITABLE,
-        )
     }
 
     /// Asks for no more events. That can only fail when there were none.

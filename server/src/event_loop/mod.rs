@@ -206,18 +206,17 @@ impl<S: Service> EventLoop<S> {
                 let Some(connection) = self.connections.get_mut(&id) else {
                     return;
                 };
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                let has_end = event.is_read_closed() || event.is_error();
+                // Held back or not: where nobody is left in either direction, nothing is waited for.
+                connection.is_dead |=
+                    event.is_error() || (event.is_read_closed() && event.is_write_closed());
+                connection.saw_end |= has_end;
+                let can_send = event.is_writable() && !connection.is_dead;
+                if event.is_readable() || has_end {
                     connection.is_readable = true;
-                    connection.saw_end |= event.is_read_closed() || event.is_error();
                     self.queue_readable(id);
                 }
-                if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
-                    // The peer is gone in both directions: held back or not, there is nobody left.
-                    self.connections
-                        .entry(id)
-                        .and_modify(|connection| connection.is_dead = true);
-                    self.queue_readable(id);
-                } else if event.is_writable() {
+                if can_send {
                     self.send(id, self.started.elapsed());
                 }
             }
@@ -234,21 +233,14 @@ impl<S: Service> EventLoop<S> {
             .saturating_sub(self.connections.len());
         for stream in listener.accept(room, elapsed) {
             let id = ConnectionId(self.next_connection);
-            let connection = match Connection::new(stream, elapsed) {
-                Ok(connection) => connection,
+            let registry = self.poll.registry();
+            let Ok(connection) = Connection::open(stream, registry, Token(id.0), elapsed) else {
                 // The peer was gone before it was greeted.
-                Err(_) => continue,
+                continue;
             };
             self.next_connection += 1;
             let peer = connection.peer.ip();
             journal::accepted(peer);
-            let mut connection = connection;
-            if connection
-                .register(self.poll.registry(), Token(id.0))
-                .is_err()
-            {
-                continue;
-            }
             self.connections.insert(id, connection);
             self.service.connected(id, peer);
             if let Some(timeout) = self.limits.idle_timeout {

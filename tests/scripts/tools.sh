@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# The tools that the README names do what it says of them.
+
+# Compiled dependencies are the checkout's own; only the copy's crates are built again.
+CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
+export CARGO_TARGET_DIR
+
+test_make_simulate_runs_many_worlds_and_one_again() {
+    expect_contains "$(make -s simulate SEEDS=2000)" "the promise held in all of them" "many worlds"
+    expect_contains "$(make -s simulate SEED=7)" "seed 7: the promise held" "one world"
+}
+
+test_make_bench_quick_writes_the_results_and_draws_the_curves() {
+    rm -r bench/RESULTS.md bench/curves
+    make -s bench QUICK=1
+    expect_contains "$(cat bench/RESULTS.md)" "5 agencies × the bundled data × 50" "the results"
+    for curve in throughput answer-times ratio-to-floor; do
+        expect_contains "$(cat "bench/curves/$curve.svg")" "</svg>" "$curve"
+    done
+}
+
+test_make_fuzz_runs_every_target() {
+    local output
+    cargo +nightly fuzz --version || skip "cargo-fuzz and a nightly compiler are not installed"
+    output=$(make -s fuzz SECONDS_EACH=1 2>&1)
+    for target in fuzz/fuzz_targets/*.rs; do
+        expect_contains "$output" "==== $(basename "$target" .rs)" "the targets run"
+    done
+}
