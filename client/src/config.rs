@@ -212,13 +212,13 @@ impl Config {
         };
         let amount = settings.value("loop.amount", &whole(0..=u32::MAX))?;
         let period = settings.value("loop.period", &values::duration())?;
-        let path = settings.value("data.path", &text("a readable CSV file of bets"))?;
         let mode = match settings.value("mode", &one_of(MODES))? {
             ModeName::Echo => Mode::Echo { amount, period },
-            ModeName::Lottery => Mode::Lottery {
-                path: path.replace(ID_PLACEHOLDER, &id.to_string()).into(),
-                pace,
-            },
+            ModeName::Lottery => {
+                let path = settings.value("data.path", &text("a readable CSV file of bets"))?;
+                let path = path.replace(ID_PLACEHOLDER, &id.to_string()).into();
+                Mode::Lottery { path, pace }
+            }
             ModeName::SingleBet => {
                 let bet = Box::new(single_bet(&settings, id, today)?);
                 Mode::SingleBet { bet, pace }

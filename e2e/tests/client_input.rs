@@ -189,7 +189,7 @@ fn a_file_that_cannot_be_read_is_one_line_and_exit_code_2() {
         ("missing.csv", "No such file"),
         ("folder", "is a directory"),
         ("file/bets.csv", "Not a directory"),
-        ("", "No such file"),
+        ("", "is not valid"),
     ] {
         let ended = setup.clone().flag("data-path", path).start().wait_for_end();
         let complaint = ended.complaint(2);

@@ -1,18 +1,11 @@
-//! One thread, one loop, in turns.
+//! The event loop: one thread that sleeps until something is ready, and then makes a turn.
 //!
-//! A turn is: sleep until something is ready; accept; read every ready connection, within a budget
-//! each; let the service end the turn, which commits once for all of them; write the answers; close
-//! what is to be closed. Sleeping comes last and lasts until the next event or deadline.
-//!
-//! mio is edge-triggered: it says once that a connection is ready, and then no more until that
-//! has been used up. Connections whose bytes were not all read, because their budget or the turn's
-//! was spent, are therefore remembered in a queue, and the loop does not sleep while it has any.
+//! It owns what the system has to do with it: the listening socket, the connections' sockets, the
+//! signals, and mio's poll. What a turn does with them is the [reactor's](crate::reactor) business.
 
-mod connection;
 mod listener;
-mod timers;
+mod streams;
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -25,9 +18,9 @@ use thiserror::Error;
 
 use crate::journal;
 use crate::layers::{ConnectionId, Moment};
-use crate::service::{Ending, Service};
-use connection::{Connection, Read, Sent};
-use timers::Timers;
+use crate::reactor::{Budget, Reactor, Readiness};
+use crate::service::Service;
+use streams::Streams;
 
 pub use listener::Listener;
 
@@ -39,10 +32,6 @@ const READS_PER_TURN: usize = 4;
 
 /// Events taken from the system at once.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// How long a connection whose last answer was sent is kept, so that the peer can read the answer
-/// before it learns that what it had sent behind its request will not be read.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How long the end of the server waits for answers to leave.
 const FLUSH_AT_END: Duration = Duration::from_millis(300);
@@ -76,16 +65,11 @@ pub struct EventLoop<S> {
     poll: Poll,
     listener: Option<Listener>,
     signals: Signals,
-    service: S,
-    limits: Limits,
-    started: Instant,
-    connections: HashMap<ConnectionId, Connection>,
+    streams: Streams,
+    reactor: Reactor<S>,
+    connections_max: usize,
     next_connection: usize,
-    /// Connections that may have bytes to read, each once.
-    readable: VecDeque<ConnectionId>,
-    timers: Timers,
-    /// Where bytes are read to, before anybody knows whose they are.
-    read_buffer: Box<[u8]>,
+    started: Instant,
 }
 
 impl<S: Service> EventLoop<S> {
@@ -102,22 +86,23 @@ impl<S: Service> EventLoop<S> {
         limits: Limits,
     ) -> io::Result<EventLoop<S>> {
         let poll = Poll::new()?;
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
-        poll.registry()
-            .register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let registry = poll.registry();
+        registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let budget = Budget {
+            read_bytes: READ_BYTES,
+            reads_per_turn: READS_PER_TURN,
+            idle_timeout: limits.idle_timeout,
+        };
         Ok(EventLoop {
+            streams: Streams::new(registry.try_clone()?),
             poll,
             listener: Some(listener),
             signals,
-            service,
-            limits,
-            started: Instant::now(),
-            connections: HashMap::new(),
+            reactor: Reactor::new(service, budget),
+            connections_max: limits.connections_max,
             next_connection: FIRST_CONNECTION,
-            readable: VecDeque::new(),
-            timers: Timers::default(),
-            read_buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            started: Instant::now(),
         })
     }
 
@@ -139,10 +124,8 @@ impl<S: Service> EventLoop<S> {
             }
             let now = self.now();
             self.accept(now.elapsed);
-            self.read(now);
-            self.service.end_turn(now).map_err(LoopError::Service)?;
-            self.attend_touched(now.elapsed);
-            self.close_expired(now.elapsed);
+            let turn = self.reactor.turn(&mut self.streams, now);
+            turn.map_err(LoopError::Service)?;
         }
     }
 
@@ -151,7 +134,7 @@ impl<S: Service> EventLoop<S> {
         let mut ending = None;
         for signal in self.signals.pending() {
             if signal == SIGUSR1 {
-                self.service.log_standing();
+                self.reactor.service().log_standing();
             } else {
                 ending = Some(signal);
             }
@@ -166,21 +149,18 @@ impl<S: Service> EventLoop<S> {
         }
     }
 
+    /// How many more connections there may be.
+    fn room(&self) -> usize {
+        self.connections_max
+            .saturating_sub(self.reactor.connections())
+    }
+
     fn time_to_sleep(&self) -> Option<Duration> {
-        if !self.readable.is_empty() {
-            return Some(Duration::ZERO);
-        }
-        let accepting = self.listener.as_ref().and_then(|listener| {
-            listener.next_deadline(self.connections.len() < self.limits.connections_max)
-        });
-        let deadline = [
-            self.service.next_deadline(),
-            self.timers.next_deadline(),
-            accepting,
-        ];
-        let elapsed = self.started.elapsed();
-        let earliest = deadline.into_iter().flatten().min()?;
-        Some(earliest.saturating_sub(elapsed))
+        let listener = self.listener.as_ref();
+        let accepting = listener.and_then(|listener| listener.next_deadline(self.room() > 0));
+        let deadlines = [self.reactor.next_deadline(), accepting];
+        let earliest = deadlines.into_iter().flatten().min()?;
+        Some(earliest.saturating_sub(self.started.elapsed()))
     }
 
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -202,191 +182,31 @@ impl<S: Service> EventLoop<S> {
                 }
             }
             Token(number) => {
-                let id = ConnectionId(number);
-                let Some(connection) = self.connections.get_mut(&id) else {
-                    return;
+                let readiness = Readiness {
+                    readable: event.is_readable(),
+                    writable: event.is_writable(),
+                    ended: event.is_read_closed() || event.is_error(),
+                    dead: event.is_error() || (event.is_read_closed() && event.is_write_closed()),
                 };
-                let has_end = event.is_read_closed() || event.is_error();
-                // Held back or not: where nobody is left in either direction, nothing is waited for.
-                connection.is_dead |=
-                    event.is_error() || (event.is_read_closed() && event.is_write_closed());
-                connection.saw_end |= has_end;
-                let can_send = event.is_writable() && !connection.is_dead;
-                if event.is_readable() || has_end {
-                    connection.is_readable = true;
-                    self.queue_readable(id);
-                }
-                if can_send {
-                    self.send(id, self.started.elapsed());
-                }
+                let elapsed = self.started.elapsed();
+                self.reactor
+                    .note(ConnectionId(number), readiness, &mut self.streams, elapsed);
             }
         }
     }
 
     fn accept(&mut self, elapsed: Duration) {
+        let room = self.room();
         let Some(listener) = &mut self.listener else {
             return;
         };
-        let room = self
-            .limits
-            .connections_max
-            .saturating_sub(self.connections.len());
         for stream in listener.accept(room, elapsed) {
             let id = ConnectionId(self.next_connection);
-            let registry = self.poll.registry();
-            let Ok(connection) = Connection::open(stream, registry, Token(id.0), elapsed) else {
-                // The peer was gone before it was greeted.
-                continue;
-            };
             self.next_connection += 1;
-            let peer = connection.peer.ip();
-            journal::accepted(peer);
-            self.connections.insert(id, connection);
-            self.service.connected(id, peer);
-            if let Some(timeout) = self.limits.idle_timeout {
-                self.timers.set(elapsed + timeout, id);
-            }
-        }
-    }
-
-    /// Gives every connection that was readable at the beginning of the turn its reads, unless the
-    /// turn is full before; the others keep their places in the queue.
-    fn read(&mut self, now: Moment) {
-        for _ in 0..self.readable.len() {
-            if self.service.is_turn_full() {
-                return;
-            }
-            let Some(id) = self.readable.pop_front() else {
-                return;
-            };
-            self.read_connection(id, now);
-        }
-    }
-
-    fn read_connection(&mut self, id: ConnectionId, now: Moment) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        connection.is_queued = false;
-        if connection.is_dead {
-            self.disconnect(id);
-            return;
-        }
-        for _ in 0..READS_PER_TURN {
-            if !connection.is_lingering() && !self.service.wants_input(id) {
-                return;
-            }
-            match connection.read(&mut self.read_buffer, now.elapsed) {
-                Read::Bytes(_) if connection.is_lingering() => {}
-                Read::Bytes(bytes) => self.service.receive(id, &self.read_buffer[..bytes], now),
-                Read::Ended if connection.is_lingering() => return self.disconnect(id),
-                Read::Ended => return self.service.end_of_stream(id),
-                Read::Failed => return self.disconnect(id),
-                Read::Nothing => return,
-            }
-            if !connection.is_readable {
-                return;
-            }
-        }
-        self.queue_readable(id);
-    }
-
-    fn queue_readable(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id)
-            && !connection.is_queued
-        {
-            connection.is_queued = true;
-            self.readable.push_back(id);
-        }
-    }
-
-    fn attend_touched(&mut self, elapsed: Duration) {
-        for id in self.service.take_touched() {
-            self.send(id, elapsed);
-            let is_readable = self
-                .connections
-                .get(&id)
-                .is_some_and(|connection| connection.is_readable);
-            if is_readable && self.service.wants_input(id) {
-                self.queue_readable(id);
-            }
-        }
-    }
-
-    /// Sends what the service has for a connection, as far as the system takes it, and carries out
-    /// the ending that the service decided on.
-    fn send(&mut self, id: ConnectionId, elapsed: Duration) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        let Some(outgoing) = self.service.outgoing(id) else {
-            return;
-        };
-        if outgoing.ending() == Ending::Now {
-            return self.disconnect(id);
-        }
-        match connection.send(outgoing, elapsed) {
-            Sent::Everything if outgoing.ending() == Ending::AfterFlush => self.linger(id, elapsed),
-            Sent::Everything | Sent::Part => {}
-            Sent::Failed => self.disconnect(id),
-        }
-    }
-
-    /// Tells the peer that no more will come, and waits a little for it to close first.
-    fn linger(&mut self, id: ConnectionId, elapsed: Duration) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        if connection.is_lingering() {
-            return;
-        }
-        if connection.saw_stream_end() || connection.linger_until(elapsed + LINGER).is_err() {
-            return self.disconnect(id);
-        }
-        self.timers.set(elapsed + LINGER, id);
-        self.queue_readable(id);
-    }
-
-    fn disconnect(&mut self, id: ConnectionId) {
-        if let Some(mut connection) = self.connections.remove(&id) {
-            self.service.disconnected(id);
-            self.timers.forget_closed(&self.connections);
-            connection.deregister(self.poll.registry());
-            journal::connection_closed(connection.peer.ip());
-        }
-    }
-
-    /// Closes the connections that have lingered, or owed bytes, long enough. A connection's timer
-    /// is not moved when it speaks; it is looked at when it fires, and set anew.
-    fn close_expired(&mut self, elapsed: Duration) {
-        while let Some(id) = self.timers.take_expired(elapsed) {
-            let Some(connection) = self.connections.get(&id) else {
-                continue;
-            };
-            if let Some(until) = connection.lingers_until() {
-                if until <= elapsed {
-                    self.disconnect(id);
-                }
-                continue;
-            }
-            let Some(timeout) = self.limits.idle_timeout else {
-                continue;
-            };
-            let is_flushed = self
-                .service
-                .outgoing(id)
-                .is_none_or(|outgoing| outgoing.unsent().is_empty());
-            let is_excused = is_flushed && self.service.is_parked(id);
-            let deadline = if is_excused {
-                elapsed
-            } else {
-                connection.last_activity
-            } + timeout;
-            if deadline > elapsed {
-                self.timers.set(deadline, id);
-            } else {
-                journal::idle_closed(connection.peer.ip(), timeout.as_secs_f64());
-                self.disconnect(id);
+            // A stream that cannot be taken has lost its peer before it was greeted.
+            if let Ok(peer) = self.streams.open(id, stream) {
+                journal::accepted(peer);
+                self.reactor.connected(id, peer, elapsed);
             }
         }
     }
@@ -396,15 +216,9 @@ impl<S: Service> EventLoop<S> {
     fn shut_down(mut self, events: &mut Events) -> Result<(), LoopError<S::Error>> {
         self.listener = None;
         journal::listener_closed();
-        let stored = self.service.shut_down(self.now());
+        let stored = self.reactor.shut_down(self.now());
         self.flush(events)?;
-        let mut connections: Vec<_> = self.connections.into_iter().collect();
-        connections.sort_by_key(|(id, _)| *id);
-        for (_, connection) in connections {
-            let peer = connection.peer.ip();
-            drop(connection);
-            journal::connection_closed_at_end(peer);
-        }
+        self.reactor.close_all(&mut self.streams);
         stored.map_err(LoopError::Service)?;
         journal::shut_down();
         Ok(())
@@ -414,15 +228,8 @@ impl<S: Service> EventLoop<S> {
         let end = self.started.elapsed() + FLUSH_AT_END;
         loop {
             let elapsed = self.started.elapsed();
-            let ids: Vec<_> = self.connections.keys().copied().collect();
-            for id in &ids {
-                self.send(*id, elapsed);
-            }
-            let owes = |id: &ConnectionId| {
-                let outgoing = self.service.outgoing(*id);
-                outgoing.is_some_and(|outgoing| !outgoing.unsent().is_empty())
-            };
-            if elapsed >= end || !ids.iter().any(owes) {
+            let is_anything_left = self.reactor.flush(&mut self.streams, elapsed);
+            if elapsed >= end || !is_anything_left {
                 return Ok(());
             }
             self.sleep(events, Some(end - elapsed))?;
