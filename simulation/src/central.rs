@@ -1,30 +1,31 @@
-//! Production's switchboard, central and store, turned by hand.
+//! Production's reactor, switchboard, central and store, turned by hand.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use fastrand::Rng;
 use lottery_core::store::{OpenError, Store};
 use server::central::{Central, Rules};
 use server::layers::{ConnectionId, Moment};
-use server::service::{Ending, Service};
+use server::reactor::{Budget, Reactor};
 use server::switchboard::Switchboard;
 
 use crate::disk::{SimDisk, SimFile};
-use crate::network::{Network, Received};
+use crate::network::Network;
 use crate::plan::{FRAME_BYTES_MAX, TODAY};
 use crate::promise::Broken;
-use crate::statistics::Statistics;
+
+/// So little that budgets are spent in every world.
+const BUDGET: Budget = Budget {
+    read_bytes: 128,
+    reads_per_turn: 3,
+    // Of a connection that is dead without a word the central learns by a takeover.
+    idle_timeout: None,
+};
 
 /// A central that runs.
 pub struct SimCentral {
-    switchboard: Switchboard<SimFile>,
-    connections: BTreeSet<ConnectionId>,
-    /// Connections whose agencies were heard to send no more.
-    ended: BTreeSet<ConnectionId>,
+    reactor: Reactor<Switchboard<SimFile>>,
     started: Duration,
-    statistics: Statistics,
 }
 
 /// How a turn ended.
@@ -47,7 +48,6 @@ impl SimCentral {
         disk: &SimDisk,
         rules: Rules,
         now: Duration,
-        statistics: Statistics,
     ) -> Result<Option<SimCentral>, Broken> {
         let store = match Store::open(disk) {
             Ok((store, _)) => store,
@@ -56,96 +56,35 @@ impl SimCentral {
                 return Err(Broken::DoesNotOpen(damage.to_string()));
             }
         };
+        let switchboard = Switchboard::new(Central::new(rules, store), FRAME_BYTES_MAX);
         Ok(Some(SimCentral {
-            switchboard: Switchboard::new(Central::new(rules, store), FRAME_BYTES_MAX),
-            connections: BTreeSet::new(),
-            ended: BTreeSet::new(),
+            reactor: Reactor::new(switchboard, BUDGET),
             started: now,
-            statistics,
         }))
     }
 
-    /// A turn as the event loop makes it: accept, read some of what has arrived, end the turn, send
-    /// some of what is to be sent.
+    /// What the event loop does after a sleep: take what the system announces, accept, make a turn.
     pub fn turn(
         &mut self,
         accepted: &[ConnectionId],
         network: &mut Network,
-        rng: &mut Rng,
         now: Duration,
     ) -> Turned {
         let moment = Moment {
             elapsed: now - self.started,
             today: TODAY,
         };
+        for (id, readiness) in network.arrivals() {
+            self.reactor.note(id, readiness, network, moment.elapsed);
+        }
         for id in accepted {
-            self.connections.insert(*id);
-            self.switchboard
-                .connected(*id, IpAddr::V4(Ipv4Addr::LOCALHOST));
+            network.accept(*id);
+            let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            self.reactor.connected(*id, peer, moment.elapsed);
         }
-        let mut order: Vec<_> = self.connections.iter().copied().collect();
-        rng.shuffle(&mut order);
-        for id in order {
-            if rng.u8(..4) != 0 {
-                self.read(id, network, moment);
-            }
+        match self.reactor.turn(network, moment) {
+            Ok(()) => Turned::Well,
+            Err(_) => Turned::Dead,
         }
-        if self.switchboard.end_turn(moment).is_err() {
-            return Turned::Dead;
-        }
-        for id in self.connections.clone() {
-            if rng.u8(..4) != 0 {
-                self.send(id, network, rng);
-            }
-        }
-        let _ = self.switchboard.take_touched();
-        Turned::Well
-    }
-
-    fn read(&mut self, id: ConnectionId, network: &mut Network, moment: Moment) {
-        if !self.switchboard.wants_input(id) && !network.is_broken_for_central(id) {
-            return;
-        }
-        match network.central_receives(id) {
-            Received::Bytes(bytes) => self.switchboard.receive(id, &bytes, moment),
-            Received::Nothing => {}
-            Received::Ended => {
-                if self.ended.insert(id) {
-                    self.switchboard.end_of_stream(id);
-                }
-            }
-            Received::Broken => self.forget(id),
-        }
-    }
-
-    fn send(&mut self, id: ConnectionId, network: &mut Network, rng: &mut Rng) {
-        let Some(outgoing) = self.switchboard.outgoing(id) else {
-            return;
-        };
-        if outgoing.ending() == Ending::Now {
-            self.statistics.add("takeovers");
-            network.central_closes(id, false);
-            return self.forget(id);
-        }
-        let unsent = outgoing.unsent().len();
-        if unsent > 0 {
-            let most = if rng.bool() {
-                unsent
-            } else {
-                rng.usize(1..=unsent)
-            };
-            network.central_sends(id, &outgoing.unsent()[..most]);
-            outgoing.advance(most);
-        }
-        if outgoing.unsent().is_empty() && outgoing.ending() == Ending::AfterFlush {
-            network.central_closes(id, true);
-            self.forget(id);
-        }
-    }
-
-    fn forget(&mut self, id: ConnectionId) {
-        self.connections.remove(&id);
-        self.ended.remove(&id);
-        self.switchboard.disconnected(id);
     }
 }

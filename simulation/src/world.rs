@@ -130,7 +130,7 @@ impl World {
             return Ok(());
         };
         let accepted = std::mem::take(&mut self.backlog);
-        let turned = central.turn(&accepted, &mut self.network, &mut self.rng, self.now);
+        let turned = central.turn(&accepted, &mut self.network, self.now);
         if turned == Turned::Dead {
             if self.disk.has_crashed() {
                 self.statistics.add("central crashes within a commit");
@@ -162,12 +162,7 @@ impl World {
     }
 
     fn start_central(&mut self) -> Result<(), Broken> {
-        self.central = SimCentral::start(
-            &self.disk,
-            self.plan.rules,
-            self.now,
-            self.statistics.clone(),
-        )?;
+        self.central = SimCentral::start(&self.disk, self.plan.rules, self.now)?;
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
             let power_cut = self.disk.has_crashed() && self.rng.bool();
