@@ -35,16 +35,6 @@ fn welcome_says_how_many_bets_are_stored_and_their_crc() {
 }
 
 #[test]
-fn welcome_counts_what_the_same_connection_sent_just_before() {
-    let server = ServerSetup::lottery(1).start();
-    let bets = losing_bets(1, 7);
-    let mut agency = server.connect();
-    agency.send(&[wire::register_bets(&bets), wire::hello(1, 1)].concat());
-    agency.expect(Answer::Stored);
-    agency.expect(Answer::welcome(&bets, 0));
-}
-
-#[test]
 fn welcome_says_whether_the_agency_has_closed_and_whether_the_draw_was_held() {
     let server = ServerSetup::lottery(2).start();
     let mut one = server.connect();

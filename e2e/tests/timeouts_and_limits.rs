@@ -12,7 +12,6 @@ use lottery_e2e::{Answer, HandAgency, ServerProcess, ServerSetup, log};
 const WELCOME_BYTES: usize = 2 + 8 + 4 + 1;
 
 const MALFORMED: u16 = 3;
-const NO_SUCH_AGENCY: u16 = 6;
 const DRAW_TIMEOUT: u16 = 8;
 
 /// An agency without bets that waits for the draw by now.
@@ -80,19 +79,6 @@ fn an_agency_that_waits_longer_than_the_draw_timeout_is_told_and_may_come_back()
     agency.expect(Answer::Winners(vec![101]));
 }
 
-#[test]
-fn a_lottery_of_no_agencies_serves_nobody_and_never_draws() {
-    let server = ServerSetup::lottery(0).start();
-    for number in [0, 1] {
-        let mut agency = server.connect();
-        agency.send(&wire::hello(1, number));
-        agency.expect_refusal(NO_SUCH_AGENCY);
-    }
-    let ended = server.terminate();
-    assert_eq!(ended.code, Some(0));
-    assert_eq!(log::count(&ended.log, "action: sorteo"), 0);
-}
-
 /// RegisterBets of exactly `length` bytes.
 fn message_of(length: usize) -> Vec<u8> {
     let mut bets = losing_bets(1, 100);
@@ -138,23 +124,6 @@ fn a_larger_max_frame_admits_larger_messages() {
     agency.send(&message);
     agency.expect(Answer::Stored);
     assert_eq!(agency.hello(1), Answer::welcome(&bets, 0));
-}
-
-#[test]
-fn every_durability_survives_a_kill_of_the_server() {
-    for durability in ["always", "everysec", "no"] {
-        let setup = ServerSetup::lottery(1).setting("DURABILITY", durability);
-        let bets = losing_bets(1, 20);
-        let server = setup.start();
-        server.connect().store(&bets);
-        server.kill();
-        let server = setup.start();
-        let mut agency = server.connect();
-        assert_eq!(agency.hello(1), Answer::welcome(&bets, 0), "{durability}");
-        agency.finish();
-        agency.expect(Answer::Winners(vec![]));
-        assert_eq!(server.terminate().code, Some(0), "{durability}");
-    }
 }
 
 #[test]

@@ -188,21 +188,6 @@ fn a_file_damaged_elsewhere_is_refused_with_the_line_and_left_alone() {
 }
 
 #[test]
-fn a_folder_serves_one_store_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, _) = open(&folder);
-    let error = Store::open(&Folder::new(folder.path()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("bets.csv: another process has it open"),
-        "{error}"
-    );
-    drop(store);
-    open(&folder);
-}
-
-#[test]
 fn the_draw_finds_winners_across_slices_and_only_in_the_last_field() {
     let folder = tempfile::tempdir().unwrap();
     let (mut store, _) = open(&folder);
