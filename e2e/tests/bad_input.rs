@@ -311,7 +311,7 @@ fn a_batch_that_comes_one_byte_at_a_time_is_stored() {
 #[test]
 fn a_thousand_connections_opened_and_dropped_leave_nothing_behind() {
     let mut world = World::new();
-    let descriptors = format!("/proc/{}/fd", world.server.process_id());
+    let descriptors = format!("/proc/{}/fd", world.server.id());
     let open = || std::fs::read_dir(&descriptors).map(Iterator::count).ok();
     let open_before = open();
     for number in 0..1_000 {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use lottery_e2e::wire::losing_bets;
 use lottery_e2e::{
-    Answer, Asked, ClientProcess, ClientSetup, Dataset, Ended, HandCentral, nowhere,
+    Answer, Asked, ClientProcess, ClientSetup, Dataset, ENDING_SIGNALS, HandCentral, nowhere,
 };
 
 /// Brings a fresh client to a stage with each of the signals in turn, and checks how it ends.
@@ -21,17 +21,11 @@ fn end_at<K>(
 ) {
     let dataset = Dataset::of(1, &losing_bets(1, 4));
     let setup = set_up(ClientSetup::with(&dataset, server));
-    for (signal, end) in [
-        (
-            "SIGTERM",
-            ClientProcess::terminate as fn(ClientProcess) -> Ended,
-        ),
-        ("SIGINT", ClientProcess::interrupt),
-    ] {
+    for (name, signal) in ENDING_SIGNALS {
         let client = setup.start();
         let kept = stage(&client);
-        let ended = end(client);
-        let closed = ended.expect_good_order(signal);
+        let ended = client.end_by(signal);
+        let closed = ended.expect_good_order(name);
         let closing = "action: close_connection | result: success | client_id: 1";
         let is_closed = closed.contains(&closing);
         assert_eq!(is_closed, line == Line::Up, "{closed:?}");

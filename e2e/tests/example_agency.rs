@@ -121,8 +121,7 @@ impl ExampleEnded {
 
 /// The agency sends no bets and asks for its winners.
 fn finish(server: &ServerProcess, agency: u32) {
-    let mut hand = server.connect();
-    assert_eq!(hand.hello(agency), Answer::welcome(&[], 0));
+    let mut hand = server.newcomer(agency);
     hand.finish();
     hand.expect(Answer::Winners(vec![]));
 }
@@ -184,7 +183,7 @@ fn it_skips_what_an_earlier_run_stored_and_asks_again_when_the_server_was_killed
         server.connect().store(batch);
     }
     let example = Example::start_with(1, server.address(), &file);
-    server.wait_for_line("agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     server.kill();
     let server = setup.start();
     finish(&server, 2);
@@ -263,7 +262,7 @@ fn it_ends_well_by_a_signal_while_it_waits_and_complains_of_what_it_cannot_read(
     let setup = lottery(2);
     let server = setup.start();
     let example = Example::start(&setup, &Dataset::bundled(1));
-    server.wait_for_line("agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     assert_eq!(example.terminate().code, Some(0));
     let nowhere = Path::new("no/such/file.csv");
     let ended = Example::start_with(2, server.address(), nowhere).wait_for_end();

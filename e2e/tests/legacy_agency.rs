@@ -5,7 +5,7 @@
 use lottery_e2e::wire::{
     self, ACK, ALL_BETS_SENT, HandBet, LOSING_NUMBER, REQUEST_WINNERS, WINNING_NUMBER, losing_bets,
 };
-use lottery_e2e::{Answer, HandAgency, ServerProcess, ServerSetup, log};
+use lottery_e2e::{Answer, HandAgency, ServerSetup, log};
 
 fn store_and_acknowledge(agency: &mut HandAgency, bets: &[HandBet]) {
     agency.store(bets);
@@ -15,17 +15,6 @@ fn store_and_acknowledge(agency: &mut HandAgency, bets: &[HandBet]) {
 fn expect_winners(agency: &mut HandAgency, documents: &[u32]) {
     agency.expect(Answer::Winners(documents.to_vec()));
     agency.send(&ACK);
-}
-
-/// An agency that has sent `bets`, closed and asked for its winners, and is parked by now.
-fn parked(server: &ServerProcess, number: u32, bets: &[HandBet]) -> HandAgency {
-    let mut agency = server.connect();
-    agency.store(bets);
-    agency.finish();
-    server.wait_for_line(&format!(
-        "agencia_lista | result: success | agencia: {number}"
-    ));
-    agency
 }
 
 #[test]
@@ -65,8 +54,8 @@ fn an_agency_that_never_says_hello_is_served_beside_ones_that_do() {
 #[test]
 fn nobody_is_answered_before_the_last_agency_has_finished() {
     let server = ServerSetup::lottery(3).start();
-    let mut one = parked(&server, 1, &[HandBet::new(1, 101, WINNING_NUMBER)]);
-    let mut two = parked(&server, 2, &[HandBet::new(2, 201, WINNING_NUMBER)]);
+    let mut one = server.parked(1, &[HandBet::new(1, 101, WINNING_NUMBER)]);
+    let mut two = server.parked(2, &[HandBet::new(2, 201, WINNING_NUMBER)]);
     let mut last = server.connect();
     // Each answer to the last agency ends a turn in which the others could have been answered.
     assert_eq!(last.hello(3), Answer::welcome(&[], 0));
@@ -89,10 +78,9 @@ fn nobody_is_answered_before_the_last_agency_has_finished() {
 #[test]
 fn an_agency_that_sends_no_more_after_asking_is_still_answered() {
     let server = ServerSetup::lottery(2).start();
-    let mut agency = parked(&server, 1, &[HandBet::new(1, 101, WINNING_NUMBER)]);
+    let mut agency = server.parked(1, &[HandBet::new(1, 101, WINNING_NUMBER)]);
     agency.half_close();
-    let mut last = server.connect();
-    assert_eq!(last.hello(2), Answer::welcome(&[], 0));
+    let mut last = server.newcomer(2);
     agency.expect_nothing_yet();
     last.finish();
     agency.expect(Answer::Winners(vec![101]));
@@ -102,8 +90,8 @@ fn an_agency_that_sends_no_more_after_asking_is_still_answered() {
 #[test]
 fn the_draw_is_held_when_an_agency_left_after_closing() {
     let server = ServerSetup::lottery(2).start();
-    drop(parked(&server, 1, &[HandBet::new(1, 101, WINNING_NUMBER)]));
-    let mut last = parked(&server, 2, &[HandBet::new(2, 201, WINNING_NUMBER)]);
+    drop(server.parked(1, &[HandBet::new(1, 101, WINNING_NUMBER)]));
+    let mut last = server.parked(2, &[HandBet::new(2, 201, WINNING_NUMBER)]);
     last.expect(Answer::Winners(vec![201]));
     let mut back = server.connect();
     assert!(matches!(

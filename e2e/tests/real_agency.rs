@@ -13,9 +13,8 @@ fn a_real_agency_stores_the_bytes_that_one_written_by_hand_would_send() {
     let client = ClientSetup::with(&Dataset::of(1, &bets), server.address())
         .flag("batch-max-amount", "7")
         .start();
-    server.wait_for_line("agencia_lista | result: success | agencia: 1");
-    let mut last = server.connect();
-    assert_eq!(last.hello(2), Answer::welcome(&[], 0));
+    server.wait_for_closing(1);
+    let mut last = server.newcomer(2);
     last.finish();
     last.expect(Answer::Winners(vec![]));
     let ended = client.wait_for_end();

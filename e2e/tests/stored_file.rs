@@ -110,9 +110,7 @@ fn a_closing_is_the_agency_its_count_and_its_crc_in_decimal() {
         connection.hello(agency);
         connection.store(&bets);
         connection.send(&ALL_BETS_SENT);
-        server.wait_for_line(&format!(
-            "agencia_lista | result: success | agencia: {agency}"
-        ));
+        server.wait_for_closing(agency);
         expected += &format!("{agency},{count},{}\r\n", wire::crc(&bets));
     }
     assert_eq!(server.setup().closings_file(), expected);
