@@ -23,6 +23,13 @@ fn dataset_with_winner(agency: u32, winner: u32) -> Dataset {
     Dataset::of(agency, &bets)
 }
 
+/// Such files of the agencies 1 to `last`.
+fn datasets_with_winners(last: u32) -> Vec<Dataset> {
+    let agencies = 1..=last;
+    let datasets = agencies.map(|agency| dataset_with_winner(agency, 100 + agency));
+    datasets.collect()
+}
+
 /// A server that logs what it does at its usual level.
 fn usual_server(agencies: u32) -> ServerSetup {
     ServerSetup::lottery(agencies).setting("LOGGING_LEVEL", "INFO")
@@ -104,9 +111,7 @@ fn expect_one_draw_after_all_closings(lines: &[String], agencies: usize) {
 
 #[test]
 fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
-    let datasets: Vec<Dataset> = (1..=4)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(4);
     let server = usual_server(5).start();
     let clients = start_all(&server, &datasets);
     server.wait_for_line("action: agencia_lista | result: success | agencia: ");
@@ -136,9 +141,7 @@ fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
 
 #[test]
 fn agencies_that_start_before_the_server_wait_for_it() {
-    let datasets: Vec<Dataset> = (1..=3)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(3);
     let setup = usual_server(3).with_own_address();
     let clients: Vec<ClientProcess> = datasets
         .iter()
@@ -158,9 +161,7 @@ fn agencies_that_start_before_the_server_wait_for_it() {
 
 #[test]
 fn winners_are_told_again_to_who_asks_again_also_after_a_restart() {
-    let datasets: Vec<Dataset> = (1..=3)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(3);
     let setup = usual_server(3);
     let server = setup.start();
     expect_winners(start_all(&server, &datasets), &datasets);
