@@ -14,9 +14,7 @@ fn a_real_agency_stores_the_bytes_that_one_written_by_hand_would_send() {
         .flag("batch-max-amount", "7")
         .start();
     server.wait_for_closing(1);
-    let mut last = server.newcomer(2);
-    last.finish();
-    last.expect(Answer::Winners(vec![]));
+    server.parked(2, &[]).expect(Answer::Winners(vec![]));
     let ended = client.wait_for_end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.winners(), [101]);
