@@ -152,7 +152,7 @@ fn lines_may_end_in_any_way_and_may_be_empty_and_quotes_are_kept_where_they_must
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_one_line_and_exit_code_2() {
+fn a_file_that_cannot_be_read_is_complained_of_in_one_line_with_exit_code_2() {
     let setup = ClientSetup::agency(1, nowhere());
     fs::create_dir(setup.folder().join("folder")).unwrap();
     fs::write(setup.folder().join("file"), "").unwrap();

@@ -131,7 +131,7 @@ fn an_unknown_flag_is_named() {
 }
 
 #[test]
-fn arguments_that_are_no_text_are_one_line() {
+fn arguments_that_are_no_text_are_complained_of_in_one_line() {
     let argument = OsString::from_vec(b"--storage-dir=\xff".to_vec());
     bare().arg(argument).run().expect_mistake(&["UTF-8"]);
 }
@@ -236,17 +236,23 @@ fn the_environment_wins_over_the_file_and_flags_win_over_both() {
     overruled.start();
 }
 
-#[test]
-fn a_port_in_use_is_one_line() {
+/// A port of loopback, and who listens there.
+fn port_in_use() -> (TcpListener, String) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let setup = ServerSetup::lottery(1).setting("SERVER_PORT", &port);
-    let parts = [&port[..], "SERVER_PORT", "in use"];
-    setup.run().expect_complaint(1, &parts);
+    (taken, port)
 }
 
 #[test]
-fn an_address_of_another_machine_is_one_line() {
+fn a_port_in_use_is_complained_of_in_one_line() {
+    let (_taken, port) = port_in_use();
+    let setup = ServerSetup::lottery(1).setting("SERVER_PORT", &port);
+    let ended = setup.run();
+    ended.expect_complaint(1, &[&port, "SERVER_PORT", "in use"]);
+}
+
+#[test]
+fn an_address_of_another_machine_is_complained_of_in_one_line() {
     // Of the range that documents use.
     let setup = ServerSetup::lottery(1).setting("SERVER_BIND", "192.0.2.1");
     setup
@@ -255,7 +261,7 @@ fn an_address_of_another_machine_is_one_line() {
 }
 
 #[test]
-fn a_storage_folder_that_cannot_be_is_one_line() {
+fn a_storage_folder_that_cannot_be_is_complained_of_in_one_line() {
     let setup = ServerSetup::lottery(1).setting("STORAGE_DIR", "config.ini/storage");
     setup.run().expect_complaint(1, &["config.ini/storage"]);
 }
@@ -294,7 +300,7 @@ fn help_and_version_need_no_good_configuration() {
 }
 
 #[test]
-fn levels_may_be_written_in_any_case() {
+fn a_level_in_any_case_leaves_lesser_lines_out() {
     for (level, says_config, says_listen) in [("debug", true, true), ("Info", false, true)] {
         let ended = ServerSetup::lottery(1)
             .setting("LOGGING_LEVEL", level)
@@ -312,8 +318,7 @@ fn levels_may_be_written_in_any_case() {
         );
     }
     // These levels leave nothing to wait for but the end, so the port is in use.
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let (_taken, port) = port_in_use();
     for level in ["WARNING", "warning", "Error", "critical", "CRITICAL"] {
         let setup = ServerSetup::lottery(1)
             .setting("LOGGING_LEVEL", level)

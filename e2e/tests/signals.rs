@@ -31,7 +31,7 @@ fn expect_good_order(ended: &Ended, signal: &str) {
 }
 
 #[test]
-fn a_server_that_nobody_has_connected_to_ends() {
+fn a_server_that_nobody_has_connected_to_ends_in_good_order() {
     end_at(5, |_| ((), Vec::new()));
 }
 
@@ -85,7 +85,7 @@ fn a_server_in_the_middle_of_a_batch_keeps_the_batches_before_it() {
 }
 
 #[test]
-fn a_server_with_parked_agencies_ends() {
+fn a_server_with_parked_agencies_ends_in_good_order() {
     end_at(3, |server| {
         let bets = [
             HandBet::new(1, 101, WINNING_NUMBER),
@@ -99,7 +99,7 @@ fn a_server_with_parked_agencies_ends() {
 }
 
 #[test]
-fn a_server_that_has_held_the_draw_ends() {
+fn a_server_that_has_held_the_draw_ends_in_good_order() {
     end_at(1, |server| {
         let bets = vec![HandBet::new(1, 101, WINNING_NUMBER)];
         let mut agency = server.connect();
@@ -144,7 +144,7 @@ fn a_server_under_load_has_stored_every_batch_that_it_answered() {
 }
 
 #[test]
-fn an_echo_server_ends() {
+fn an_echo_server_ends_in_good_order() {
     for (name, signal) in ENDING_SIGNALS {
         let server = ServerSetup::echo().start();
         let mut half = server.connect();
@@ -155,7 +155,7 @@ fn an_echo_server_ends() {
 }
 
 #[test]
-fn a_server_that_is_still_starting_ends() {
+fn a_server_that_is_still_starting_ends_in_good_order() {
     let setup = ServerSetup::lottery(1);
     // So many bets that reading them all would take seconds.
     let rows = wire::rows(&losing_bets(1, 100_000)).repeat(20);
@@ -172,7 +172,7 @@ fn a_server_that_is_still_starting_ends() {
 }
 
 #[test]
-fn a_server_whose_agency_does_not_read_its_answers_ends() {
+fn a_server_whose_agency_does_not_read_its_answers_ends_in_good_order() {
     let server = ServerSetup::lottery(1)
         .setting("LOGGING_LEVEL", "INFO")
         .start();

@@ -43,7 +43,7 @@ fn every_refusal_has_its_code_closes_the_connection_and_is_heard_once() {
 }
 
 #[test]
-fn bytes_that_are_no_request_are_refused_with_the_code_handed_in() {
+fn of_two_refusals_only_the_first_is_given() {
     let mut lottery = Lottery::of(1);
     lottery.central.refuse(A, Code::Malformed);
     lottery.central.refuse(A, Code::UnknownMessage);
