@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -119,43 +120,32 @@ impl ClientProcess {
         &self.setup
     }
 
-    /// Whether it has ended, by itself or not.
-    pub fn has_ended(&self) -> bool {
-        self.process.has_ended()
-    }
-
-    /// The log so far. A line may be missing that the client wrote a moment ago.
-    pub fn log(&self) -> Vec<String> {
-        self.process.log()
-    }
-
-    /// Waits until the log has a line with `text`, and gives the first.
-    pub fn wait_for_line(&self, text: &str) -> String {
-        self.process.wait_for_lines(text, 1)
-    }
-
-    /// Waits until the log has `count` lines with `text`.
-    pub fn wait_for_lines(&self, text: &str, count: usize) {
-        self.process.wait_for_lines(text, count);
-    }
-
     /// Waits until it ends by itself.
     pub fn wait_for_end(mut self) -> Ended {
         self.process.wait_for_end().in_good_form()
     }
 
     /// Ends it with SIGTERM.
-    pub fn terminate(mut self) -> Ended {
-        self.process.end_by(Signal::TERM).in_good_form()
-    }
-
-    /// Ends it with SIGINT.
-    pub fn interrupt(mut self) -> Ended {
-        self.process.end_by(Signal::INT).in_good_form()
+    pub fn terminate(self) -> Ended {
+        self.end_by(Signal::TERM)
     }
 
     /// Ends it with SIGKILL, as a crash would.
-    pub fn kill(mut self) -> Ended {
-        self.process.end_by(Signal::KILL).in_good_form()
+    pub fn kill(self) -> Ended {
+        self.end_by(Signal::KILL)
+    }
+
+    /// Ends it with this signal.
+    pub fn end_by(mut self, signal: Signal) -> Ended {
+        self.process.end_by(signal).in_good_form()
+    }
+}
+
+/// It can be watched as any process.
+impl Deref for ClientProcess {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }

@@ -22,6 +22,7 @@ mod agency;
 mod binaries;
 mod central;
 mod client;
+pub mod configuration;
 mod connection;
 pub mod dataset;
 pub mod log;
@@ -37,7 +38,7 @@ pub use central::{Asked, HandCentral, HandLine};
 pub use client::{ClientProcess, ClientSetup};
 pub use connection::HandConnection;
 pub use dataset::Dataset;
-pub use process::Ended;
+pub use process::{ENDING_SIGNALS, Ended, Process};
 pub use server::{ServerProcess, ServerSetup};
 
 /// How long a test waits for what must happen: long enough for a machine that does much else.

@@ -28,13 +28,21 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The one line on standard error of a program that ends with this code.
-    pub fn complaint(&self, code: i32) -> String {
+    /// Expects that it ended with this code and one line on standard error, which has these parts.
+    pub fn expect_complaint(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        match &self.complaints[..] {
-            [complaint] => complaint.clone(),
-            other => panic!("expected one line on standard error: {other:#?}"),
+        let [complaint] = &self.complaints[..] else {
+            panic!("expected one line on standard error: {self:#?}");
+        };
+        for part in parts {
+            assert!(complaint.contains(part), "{part:?} in {complaint:?}");
         }
+    }
+
+    /// Expects that it was configured wrongly, and said no more than that, with these parts.
+    pub fn expect_mistake(&self, parts: &[&str]) {
+        assert_eq!(self.log, [""; 0]);
+        self.expect_complaint(2, parts);
     }
 
     /// Expects that it obeyed this signal as both programs do: with a line for that, one for each
@@ -93,9 +101,13 @@ impl Ended {
     }
 }
 
+/// A signal that asks a program to end, and its name in the log.
+pub const ENDING_SIGNALS: [(&str, Signal); 2] =
+    [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)];
+
 /// A running program. It is killed when the test lets go of it.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     started: Instant,
     said: Arc<Said>,
@@ -123,7 +135,7 @@ impl State {
 }
 
 impl Process {
-    pub fn start(command: &mut Command) -> Process {
+    pub(crate) fn start(command: &mut Command) -> Process {
         let started = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -146,16 +158,24 @@ impl Process {
         }
     }
 
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
+    /// The log so far. A line may be missing that the program wrote a moment ago.
     pub fn log(&self) -> Vec<String> {
         self.said.lock().log.clone()
     }
 
+    /// Whether it has ended, by itself or not.
     pub fn has_ended(&self) -> bool {
         self.said.lock().has_ended()
+    }
+
+    /// Waits until the log has a line with `text`, and gives the first.
+    pub fn wait_for_line(&self, text: &str) -> String {
+        self.wait_for_lines(text, 1)
     }
 
     /// Waits until `count` lines of the log contain `text`, and gives the last of these.
@@ -177,18 +197,14 @@ impl Process {
         })
     }
 
-    pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
     /// Sends a signal and waits for the end.
-    pub fn end_by(&mut self, signal: Signal) -> Ended {
+    pub(crate) fn end_by(&mut self, signal: Signal) -> Ended {
         self.started = Instant::now();
-        self.signal(signal);
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.wait_for_end()
     }
 
-    pub fn wait_for_end(&mut self) -> Ended {
+    pub(crate) fn wait_for_end(&mut self) -> Ended {
         let ended = self
             .said
             .wait_until(|state| state.has_ended().then_some(()));

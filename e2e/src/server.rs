@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process};
-use crate::{HandAgency, address, binaries, log};
+use crate::wire::HandBet;
+use crate::{Answer, HandAgency, address, binaries, log};
 
 const STORAGE: &str = "storage";
 
@@ -210,14 +212,9 @@ impl ServerProcess {
         &self.setup
     }
 
-    /// Its process id.
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// The most memory that it has had so far, in bytes.
     pub fn memory_peak_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
         let status = status.unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = peak.unwrap().trim().strip_suffix(" kB").unwrap();
@@ -229,40 +226,59 @@ impl ServerProcess {
         HandAgency::connect(self.address)
     }
 
-    /// The log so far. A line may be missing that the server wrote a moment ago.
-    pub fn log(&self) -> Vec<String> {
-        self.process.log()
+    /// A new connection of an agency without bets, which was welcomed.
+    pub fn newcomer(&self, agency: u32) -> HandAgency {
+        let mut connection = self.connect();
+        assert_eq!(connection.hello(agency), Answer::welcome(&[], 0));
+        connection
     }
 
-    /// Waits until the log has a line with `text`, and gives the first.
-    pub fn wait_for_line(&self, text: &str) -> String {
-        self.process.wait_for_lines(text, 1)
+    /// A new connection of an agency that has sent these bets and waits for the draw by now. It says
+    /// Hello only if it has no bets by which it is known.
+    pub fn parked(&self, agency: u32, bets: &[HandBet]) -> HandAgency {
+        let mut connection = if bets.is_empty() {
+            self.newcomer(agency)
+        } else {
+            let mut connection = self.connect();
+            connection.store(bets);
+            connection
+        };
+        connection.finish();
+        self.wait_for_closing(agency);
+        connection
     }
 
-    /// Waits until the log has `count` lines with `text`.
-    pub fn wait_for_lines(&self, text: &str, count: usize) {
-        self.process.wait_for_lines(text, count);
+    /// Waits until the log says that this agency has finished.
+    pub fn wait_for_closing(&self, agency: u32) {
+        self.wait_for_line(&format!(
+            "agencia_lista | result: success | agencia: {agency} |"
+        ));
     }
 
     /// Ends it with SIGTERM.
-    pub fn terminate(mut self) -> Ended {
+    pub fn terminate(self) -> Ended {
         self.end_by(Signal::TERM)
     }
 
-    /// Ends it with SIGINT.
-    pub fn interrupt(mut self) -> Ended {
-        self.end_by(Signal::INT)
-    }
-
     /// Ends it with SIGKILL, as a crash would.
-    pub fn kill(mut self) -> Ended {
+    pub fn kill(self) -> Ended {
         self.end_by(Signal::KILL)
     }
 
-    /// Whatever a test is about, nothing is said on standard error, where a panic would be.
-    fn end_by(&mut self, signal: Signal) -> Ended {
+    /// Ends it with this signal. Whatever a test is about, nothing is said on standard error, where
+    /// a panic would be.
+    pub fn end_by(mut self, signal: Signal) -> Ended {
         let ended = self.process.end_by(signal).in_good_form();
         assert_eq!(ended.complaints, [""; 0]);
         ended
+    }
+}
+
+/// It can be watched as any process.
+impl Deref for ServerProcess {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }

@@ -6,23 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
+use lottery_e2e::configuration::{Mistake, expect_mistakes};
 use lottery_e2e::{ClientSetup, log};
-
-/// The one line that a client says which was configured wrongly.
-fn complaint(setup: &ClientSetup) -> String {
-    let ended = setup.run();
-    assert_eq!(ended.log, [""; 0]);
-    ended.complaint(2)
-}
-
-fn expect_parts(complaint: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            complaint.contains(part),
-            "expected {part:?} in {complaint:?}"
-        );
-    }
-}
 
 /// A client in whose configuration everything is good, and which ends at once.
 fn good() -> ClientSetup {
@@ -42,7 +27,7 @@ fn config_line(setup: &ClientSetup) -> String {
 const DURATION: &str = "a duration such as 15s, 100ms or 1m30s";
 
 /// Each key, values that it does not take, and what the complaint says is expected.
-const MISTAKES: &[(&str, &[&str], &str)] = &[
+const MISTAKES: &[Mistake] = &[
     (
         "id",
         &["", "0", "-1", "one", "1.5", "4294967296"],
@@ -111,60 +96,37 @@ fn file(key: &str, value: &str) -> String {
     }
 }
 
-/// Every mistake, in a setup that `make` adds it to, is complained about and said to be in `place`.
-fn expect_complaints(make: impl Fn(&str, &str) -> ClientSetup, place: impl Fn(&str) -> String) {
-    for (key, values, expected) in MISTAKES {
-        for value in *values {
-            let quoted = format!("{key}: {value:?} ({})", place(key));
-            expect_parts(
-                &complaint(&make(key, value)),
-                &[&quoted, "is not valid; expected ", expected],
-            );
-        }
-    }
-}
-
 #[test]
-fn a_bad_value_in_the_file_is_named_with_its_key_and_what_was_expected() {
-    let make = |key: &str, value: &str| {
+fn a_bad_value_is_named_with_its_key_its_place_and_what_was_expected() {
+    let in_file = |key: &str, value: &str| {
         let setup = ClientSetup::bare().file(file(key, value));
         if key == "id" {
-            setup
+            setup.run()
         } else {
-            setup.env("CLI_ID", "1")
+            setup.env("CLI_ID", "1").run()
         }
     };
-    expect_complaints(make, |_| "config.yaml".to_owned());
-}
-
-#[test]
-fn a_bad_value_in_the_environment_is_named_with_its_key_and_what_was_expected() {
-    let make = |key: &str, value: &str| {
-        ClientSetup::bare()
-            .file("id: 1\n")
-            .env(&variable(key), value)
+    expect_mistakes(MISTAKES, in_file, |_| "config.yaml".to_owned());
+    let in_environment = |key: &str, value: &str| {
+        let setup = ClientSetup::bare().file("id: 1\n");
+        setup.env(&variable(key), value).run()
     };
-    expect_complaints(make, |key| format!("environment {}", variable(key)));
-}
-
-#[test]
-fn a_bad_value_of_a_flag_is_named_with_its_key_and_what_was_expected() {
-    let make = |key: &str, value: &str| good().flag(&flag(key), value);
-    expect_complaints(make, |key| format!("--{}", flag(key)));
+    expect_mistakes(MISTAKES, in_environment, |key| {
+        format!("environment {}", variable(key))
+    });
+    let in_flag = |key: &str, value: &str| good().flag(&flag(key), value).run();
+    expect_mistakes(MISTAKES, in_flag, |key| format!("--{}", flag(key)));
 }
 
 #[test]
 fn a_missing_id_is_named_with_every_place_in_which_it_may_be_set() {
-    expect_parts(
-        &complaint(&ClientSetup::bare()),
-        &[
-            "id: not set",
-            "a whole number from 1",
-            "config.yaml",
-            "CLI_ID",
-            "--id",
-        ],
-    );
+    ClientSetup::bare().run().expect_mistake(&[
+        "id: not set",
+        "a whole number from 1",
+        "config.yaml",
+        "CLI_ID",
+        "--id",
+    ]);
 }
 
 /// The variables of a single bet, a value that each does not take, and what is expected.
@@ -199,16 +161,18 @@ fn a_single_bet_that_is_missing_or_bad_is_named_by_its_variable() {
                 }
             }
             let key = format!("bettor.{}", at_fault.to_lowercase());
-            expect_parts(
-                &complaint(&setup),
-                &[&format!("{key}: not set; expected "), expected, at_fault],
-            );
+            setup.run().expect_mistake(&[
+                &format!("{key}: not set; expected "),
+                expected,
+                at_fault,
+            ]);
             let variable = format!("{prefix}{at_fault}");
             let value = format!("{key}: {bad:?} (environment {variable})");
-            expect_parts(
-                &complaint(&setup.env(&variable, bad)),
-                &[&value, "is not valid; expected ", expected],
-            );
+            setup.env(&variable, bad).run().expect_mistake(&[
+                &value,
+                "is not valid; expected ",
+                expected,
+            ]);
         }
     }
 }
@@ -227,24 +191,28 @@ fn an_unknown_key_is_named_with_the_one_that_was_probably_meant() {
         ("ID: 1", "ID", "id"),
     ] {
         let advice = format!("did you mean {meant:?}?");
-        expect_parts(
-            &complaint(&good().file(text)),
-            &["config.yaml: unknown key", &format!("{key:?}"), &advice],
-        );
+        good().file(text).run().expect_mistake(&[
+            "config.yaml: unknown key",
+            &format!("{key:?}"),
+            &advice,
+        ]);
     }
-    expect_parts(
-        &complaint(&good().file("zzz: 1")),
-        &["unknown key \"zzz\"", "--help lists the keys"],
-    );
+    good()
+        .file("zzz: 1")
+        .run()
+        .expect_mistake(&["unknown key \"zzz\"", "--help lists the keys"]);
 }
 
 #[test]
 fn an_unknown_flag_is_named() {
     for argument in ["--identity=1", "lottery", "-i"] {
         let name = argument.split('=').next().unwrap();
-        expect_parts(&complaint(&good().arg(argument)), &[name, "--help"]);
+        good().arg(argument).run().expect_mistake(&[name, "--help"]);
     }
-    complaint(&good().arg(OsString::from_vec(vec![b'-', b'-', 0xff])));
+    good()
+        .arg(OsString::from_vec(vec![b'-', b'-', 0xff]))
+        .run()
+        .expect_mistake(&[]);
 }
 
 #[test]
@@ -260,10 +228,10 @@ fn a_file_of_another_form_is_named_with_the_form_that_was_expected() {
         "id: 1\nid: 2\n",
         "[DEFAULT]\nid = 1\n",
     ] {
-        expect_parts(
-            &complaint(&good().file(text)),
-            &["config.yaml: ", "expected YAML with nested keys"],
-        );
+        good()
+            .file(text)
+            .run()
+            .expect_mistake(&["config.yaml: ", "expected YAML with nested keys"]);
     }
 }
 
@@ -276,10 +244,9 @@ fn a_file_that_cannot_be_read_is_named() {
         (good().file(b"id: \xff\n"), "config.yaml"),
         (good().flag("config", "missing.yaml"), "missing.yaml"),
     ] {
-        expect_parts(
-            &complaint(&setup),
-            &[name, "cannot be read", "expected YAML"],
-        );
+        setup
+            .run()
+            .expect_mistake(&[name, "cannot be read", "expected YAML"]);
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use lottery_e2e::wire::losing_bets;
 use lottery_e2e::{
-    Answer, Asked, ClientProcess, ClientSetup, Dataset, Ended, HandCentral, nowhere,
+    Answer, Asked, ClientProcess, ClientSetup, Dataset, ENDING_SIGNALS, HandCentral, nowhere,
 };
 
 /// Brings a fresh client to a stage with each of the signals in turn, and checks how it ends.
@@ -21,17 +21,11 @@ fn end_at<K>(
 ) {
     let dataset = Dataset::of(1, &losing_bets(1, 4));
     let setup = set_up(ClientSetup::with(&dataset, server));
-    for (signal, end) in [
-        (
-            "SIGTERM",
-            ClientProcess::terminate as fn(ClientProcess) -> Ended,
-        ),
-        ("SIGINT", ClientProcess::interrupt),
-    ] {
+    for (name, signal) in ENDING_SIGNALS {
         let client = setup.start();
         let kept = stage(&client);
-        let ended = end(client);
-        let closed = ended.expect_good_order(signal);
+        let ended = client.end_by(signal);
+        let closed = ended.expect_good_order(name);
         let closing = "action: close_connection | result: success | client_id: 1";
         let is_closed = closed.contains(&closing);
         assert_eq!(is_closed, line == Line::Up, "{closed:?}");
@@ -56,7 +50,7 @@ fn echo(setup: ClientSetup) -> ClientSetup {
 }
 
 #[test]
-fn a_client_that_has_just_begun_ends() {
+fn a_client_that_has_just_begun_ends_in_good_order() {
     let central = HandCentral::overrun();
     for mode in [as_it_is, echo] {
         end_at(central.address(), mode, Line::Down, |client| {
@@ -66,7 +60,7 @@ fn a_client_that_has_just_begun_ends() {
 }
 
 #[test]
-fn a_client_that_connects_to_a_server_that_does_not_answer_ends() {
+fn a_client_that_connects_to_a_server_that_does_not_answer_ends_in_good_order() {
     let central = HandCentral::overrun();
     for mode in [as_it_is, echo] {
         end_at(central.address(), mode, Line::Down, |_| {
@@ -76,7 +70,7 @@ fn a_client_that_connects_to_a_server_that_does_not_answer_ends() {
 }
 
 #[test]
-fn a_client_that_pauses_before_it_connects_again_ends() {
+fn a_client_that_pauses_before_it_connects_again_ends_in_good_order() {
     for mode in [as_it_is, echo] {
         end_at(nowhere(), mode, Line::Down, |client| {
             // By the third time the pauses are long enough to be met.
@@ -86,7 +80,7 @@ fn a_client_that_pauses_before_it_connects_again_ends() {
 }
 
 #[test]
-fn a_client_that_waits_for_an_answer_ends() {
+fn a_client_that_waits_for_an_answer_ends_in_good_order() {
     let central = HandCentral::listen();
     end_at(central.address(), as_it_is, Line::Up, |_| {
         let mut line = central.accept();
@@ -113,7 +107,7 @@ fn a_client_that_waits_for_an_answer_ends() {
 }
 
 #[test]
-fn a_client_whose_server_does_not_read_ends() {
+fn a_client_whose_server_does_not_read_ends_in_good_order() {
     let central = HandCentral::listen();
     // More than the system keeps for a peer that does not read.
     let bets = Dataset::of(1, &losing_bets(1, 150_000));
@@ -126,7 +120,7 @@ fn a_client_whose_server_does_not_read_ends() {
 }
 
 #[test]
-fn a_client_that_waits_for_the_draw_ends() {
+fn a_client_that_waits_for_the_draw_ends_in_good_order() {
     let central = HandCentral::listen();
     end_at(central.address(), as_it_is, Line::Up, |_| {
         let mut line = central.greet(&Answer::welcome(&[], 0));
@@ -139,7 +133,7 @@ fn a_client_that_waits_for_the_draw_ends() {
 }
 
 #[test]
-fn an_echo_client_that_pauses_between_messages_ends() {
+fn an_echo_client_that_pauses_between_messages_ends_in_good_order() {
     let central = HandCentral::listen();
     end_at(central.address(), echo, Line::Down, |client| {
         let mut line = central.accept();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use lottery_e2e::dataset::expect_all_stored;
 use lottery_e2e::wire::{HandBet, losing_bets};
-use lottery_e2e::{Answer, Dataset, PATIENCE, ServerProcess, ServerSetup, log};
+use lottery_e2e::{Answer, Dataset, PATIENCE, ServerSetup, log};
 use rustix::process::{Pid, Signal, kill_process};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/agency.py");
@@ -119,14 +119,6 @@ impl ExampleEnded {
     }
 }
 
-/// The agency sends no bets and asks for its winners.
-fn finish(server: &ServerProcess, agency: u32) {
-    let mut hand = server.connect();
-    assert_eq!(hand.hello(agency), Answer::welcome(&[], 0));
-    hand.finish();
-    hand.expect(Answer::Winners(vec![]));
-}
-
 #[test]
 fn every_bet_is_stored_byte_for_byte_and_each_agency_learns_its_own_winners() {
     if !has_python() {
@@ -184,10 +176,10 @@ fn it_skips_what_an_earlier_run_stored_and_asks_again_when_the_server_was_killed
         server.connect().store(batch);
     }
     let example = Example::start_with(1, server.address(), &file);
-    server.wait_for_line("agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     server.kill();
     let server = setup.start();
-    finish(&server, 2);
+    server.parked(2, &[]).expect(Answer::Winners(vec![]));
     example.wait_for_end().expect_winners(0, &dataset.winners());
     assert_eq!(server.connect().hello(1), Answer::welcome(&bets, 2));
     // Another run has nothing to send, and is told the same.
@@ -263,7 +255,7 @@ fn it_ends_well_by_a_signal_while_it_waits_and_complains_of_what_it_cannot_read(
     let setup = lottery(2);
     let server = setup.start();
     let example = Example::start(&setup, &Dataset::bundled(1));
-    server.wait_for_line("agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     assert_eq!(example.terminate().code, Some(0));
     let nowhere = Path::new("no/such/file.csv");
     let ended = Example::start_with(2, server.address(), nowhere).wait_for_end();

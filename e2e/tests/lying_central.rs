@@ -19,8 +19,7 @@ fn expect_distrust(lie: impl FnOnce(&mut HandLine), reason: &str) {
     line.expect(Asked::Hello { agency: 1 });
     lie(&mut line);
     let ended = client.wait_for_end();
-    let complaint = ended.complaint(1);
-    assert!(complaint.contains(reason), "{reason:?} in {complaint:?}");
+    ended.expect_complaint(1, &[reason]);
     assert_eq!(log::count(&ended.log, "in_progress"), 0, "{ended:#?}");
     assert_eq!(log::count(&ended.log, "result: fail"), 1, "{ended:#?}");
     let last = ended.log.last().unwrap();

@@ -7,26 +7,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt;
 
+use lottery_e2e::configuration::{Mistake, expect_mistakes};
 use lottery_e2e::{ServerSetup, log};
 
-/// The one line that a server says which was configured wrongly.
-fn complaint(setup: &ServerSetup) -> String {
-    let ended = setup.run();
-    assert_eq!(ended.log, [""; 0]);
-    ended.complaint(2)
-}
-
-fn expect_parts(complaint: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            complaint.contains(part),
-            "expected {part:?} in {complaint:?}"
-        );
-    }
-}
-
 /// Each key, values that it does not take, and what the complaint says is expected.
-const MISTAKES: &[(&str, &[&str], &str)] = &[
+const MISTAKES: &[Mistake] = &[
     (
         "SERVER_PORT",
         &["", "port", "-1", "65536", "1.5", "12 34"],
@@ -101,59 +86,36 @@ fn flag(key: &str) -> String {
 }
 
 #[test]
-fn a_bad_value_in_the_file_is_named_with_its_key_and_what_was_expected() {
-    for (key, values, expected) in MISTAKES {
-        for value in *values {
-            let complaint = complaint(&bare().file(format!("[DEFAULT]\n{key} = {value}\n")));
-            expect_parts(
-                &complaint,
-                &[key, &format!("{value:?}"), "config.ini", expected],
-            );
-        }
-    }
-}
-
-#[test]
-fn a_bad_value_in_the_environment_is_named_with_its_key_and_what_was_expected() {
-    for (key, values, expected) in MISTAKES {
-        for value in *values {
-            let complaint = complaint(&bare().env(key, value));
-            expect_parts(
-                &complaint,
-                &[key, &format!("{value:?}"), "environment", expected],
-            );
-        }
-    }
-}
-
-#[test]
-fn a_bad_value_of_a_flag_is_named_with_its_key_and_what_was_expected() {
-    for (key, values, expected) in MISTAKES {
-        for value in *values {
-            let complaint = complaint(&bare().arg(format!("{}={value}", flag(key))));
-            expect_parts(
-                &complaint,
-                &[key, &format!("{value:?}"), &flag(key), expected],
-            );
-        }
-    }
+fn a_bad_value_is_named_with_its_key_its_place_and_what_was_expected() {
+    let in_file = |key: &str, value: &str| {
+        let file = format!("[DEFAULT]\n{key} = {value}\n");
+        bare().file(file).run()
+    };
+    expect_mistakes(MISTAKES, in_file, |_| "config.ini".to_owned());
+    let in_environment = |key: &str, value: &str| bare().env(key, value).run();
+    expect_mistakes(MISTAKES, in_environment, |key| format!("environment {key}"));
+    let in_flag = |key: &str, value: &str| bare().arg(format!("{}={value}", flag(key))).run();
+    expect_mistakes(MISTAKES, in_flag, flag);
 }
 
 #[test]
 fn a_value_of_several_lines_makes_a_complaint_of_one() {
-    let complaint = complaint(&bare().env("SERVER_PORT", "1\n2\r3"));
-    expect_parts(&complaint, &["SERVER_PORT", "1\\n2\\r3"]);
+    bare()
+        .env("SERVER_PORT", "1\n2\r3")
+        .run()
+        .expect_mistake(&["SERVER_PORT", "1\\n2\\r3"]);
 }
 
 #[test]
 fn an_unknown_key_is_named_with_the_one_that_was_probably_meant() {
-    let misspelt = complaint(&bare().file("[DEFAULT]\nSERVER_PROT = 1\n"));
-    expect_parts(
-        &misspelt,
-        &["config.ini", "SERVER_PROT", "did you mean \"SERVER_PORT\"?"],
-    );
-    let strange = complaint(&bare().file("[DEFAULT]\nCOLOUR = blue\n"));
-    expect_parts(&strange, &["config.ini", "COLOUR", "--help"]);
+    bare()
+        .file("[DEFAULT]\nSERVER_PROT = 1\n")
+        .run()
+        .expect_mistake(&["config.ini", "SERVER_PROT", "did you mean \"SERVER_PORT\"?"]);
+    bare()
+        .file("[DEFAULT]\nCOLOUR = blue\n")
+        .run()
+        .expect_mistake(&["config.ini", "COLOUR", "--help"]);
 }
 
 #[test]
@@ -164,14 +126,14 @@ fn an_unknown_flag_is_named() {
         ("extra", "extra"),
         ("--server-port", "--server-port"),
     ] {
-        expect_parts(&complaint(&bare().arg(argument)), &[part]);
+        bare().arg(argument).run().expect_mistake(&[part]);
     }
 }
 
 #[test]
-fn arguments_that_are_no_text_are_one_line() {
+fn arguments_that_are_no_text_are_complained_of_in_one_line() {
     let argument = OsString::from_vec(b"--storage-dir=\xff".to_vec());
-    expect_parts(&complaint(&bare().arg(argument)), &["UTF-8"]);
+    bare().arg(argument).run().expect_mistake(&["UTF-8"]);
 }
 
 #[test]
@@ -192,17 +154,15 @@ fn a_file_of_another_form_is_named_with_the_form_that_was_expected() {
         b"server:\n  port: 1\n",
         b"[DEFAULT]\nSERVER_IP = \xff\xfe\n",
     ] {
-        let complaint = complaint(&bare().file(file));
-        expect_parts(
-            &complaint,
-            &[
-                "config.ini",
-                "expected an INI file with a section [DEFAULT]",
-            ],
-        );
+        bare().file(file).run().expect_mistake(&[
+            "config.ini",
+            "expected an INI file with a section [DEFAULT]",
+        ]);
     }
-    let section = complaint(&bare().file("[SERVER]\nSERVER_PORT = 1\n"));
-    expect_parts(&section, &["unknown section [SERVER]"]);
+    bare()
+        .file("[SERVER]\nSERVER_PORT = 1\n")
+        .run()
+        .expect_mistake(&["unknown section [SERVER]"]);
 }
 
 #[test]
@@ -210,11 +170,11 @@ fn a_file_that_cannot_be_read_is_named() {
     let folder = bare();
     fs::create_dir(folder.folder().join("a-folder.ini")).unwrap();
     for name in ["missing.ini", "a-folder.ini"] {
-        let complaint = complaint(&folder.clone().arg(format!("--config={name}")));
-        expect_parts(
-            &complaint,
-            &[name, "cannot be read", "expected an INI file"],
-        );
+        folder
+            .clone()
+            .arg(format!("--config={name}"))
+            .run()
+            .expect_mistake(&[name, "cannot be read", "expected an INI file"]);
     }
 }
 
@@ -276,26 +236,34 @@ fn the_environment_wins_over_the_file_and_flags_win_over_both() {
     overruled.start();
 }
 
-#[test]
-fn a_port_in_use_is_one_line() {
+/// A port of loopback, and who listens there.
+fn port_in_use() -> (TcpListener, String) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let setup = ServerSetup::lottery(1).setting("SERVER_PORT", &port);
-    let complaint = setup.run().complaint(1);
-    expect_parts(&complaint, &[&port, "SERVER_PORT", "in use"]);
+    (taken, port)
 }
 
 #[test]
-fn an_address_of_another_machine_is_one_line() {
+fn a_port_in_use_is_complained_of_in_one_line() {
+    let (_taken, port) = port_in_use();
+    let setup = ServerSetup::lottery(1).setting("SERVER_PORT", &port);
+    let ended = setup.run();
+    ended.expect_complaint(1, &[&port, "SERVER_PORT", "in use"]);
+}
+
+#[test]
+fn an_address_of_another_machine_is_complained_of_in_one_line() {
     // Of the range that documents use.
     let setup = ServerSetup::lottery(1).setting("SERVER_BIND", "192.0.2.1");
-    expect_parts(&setup.run().complaint(1), &["192.0.2.1", "SERVER_BIND"]);
+    setup
+        .run()
+        .expect_complaint(1, &["192.0.2.1", "SERVER_BIND"]);
 }
 
 #[test]
-fn a_storage_folder_that_cannot_be_is_one_line() {
+fn a_storage_folder_that_cannot_be_is_complained_of_in_one_line() {
     let setup = ServerSetup::lottery(1).setting("STORAGE_DIR", "config.ini/storage");
-    expect_parts(&setup.run().complaint(1), &["config.ini/storage"]);
+    setup.run().expect_complaint(1, &["config.ini/storage"]);
 }
 
 #[test]
@@ -332,7 +300,7 @@ fn help_and_version_need_no_good_configuration() {
 }
 
 #[test]
-fn levels_may_be_written_in_any_case() {
+fn a_level_in_any_case_leaves_lesser_lines_out() {
     for (level, says_config, says_listen) in [("debug", true, true), ("Info", false, true)] {
         let ended = ServerSetup::lottery(1)
             .setting("LOGGING_LEVEL", level)
@@ -350,15 +318,14 @@ fn levels_may_be_written_in_any_case() {
         );
     }
     // These levels leave nothing to wait for but the end, so the port is in use.
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let (_taken, port) = port_in_use();
     for level in ["WARNING", "warning", "Error", "critical", "CRITICAL"] {
         let setup = ServerSetup::lottery(1)
             .setting("LOGGING_LEVEL", level)
             .setting("SERVER_PORT", &port);
         let ended = setup.run();
         assert_eq!(ended.log, [""; 0], "{level}");
-        ended.complaint(1);
+        ended.expect_complaint(1, &[]);
     }
 }
 

@@ -3,24 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
 use lottery_e2e::wire::{self, HandBet, WINNING_NUMBER, losing_bets};
-use lottery_e2e::{Answer, Ended, ServerProcess, ServerSetup, log};
+use lottery_e2e::{Answer, ENDING_SIGNALS, Ended, ServerProcess, ServerSetup, log};
 
 /// Brings a fresh server to a stage with each of the signals in turn, and checks how it ends.
 ///
 /// `stage` gives the connections to keep, and the bets that must be stored.
 fn end_at<C>(agencies: u32, stage: impl Fn(&ServerProcess) -> (C, Vec<HandBet>)) {
-    for (signal, end) in [
-        (
-            "SIGTERM",
-            ServerProcess::terminate as fn(ServerProcess) -> Ended,
-        ),
-        ("SIGINT", ServerProcess::interrupt),
-    ] {
+    for (name, signal) in ENDING_SIGNALS {
         let setup = ServerSetup::lottery(agencies);
         let server = setup.start();
         let (connections, bets) = stage(&server);
-        let ended = end(server);
-        expect_good_order(&ended, signal);
+        let ended = server.end_by(signal);
+        expect_good_order(&ended, name);
         assert_eq!(setup.bets_file(), wire::rows(&bets));
         drop(connections);
         // What was stored is as good as it looks.
@@ -37,7 +31,7 @@ fn expect_good_order(ended: &Ended, signal: &str) {
 }
 
 #[test]
-fn a_server_that_nobody_has_connected_to_ends() {
+fn a_server_that_nobody_has_connected_to_ends_in_good_order() {
     end_at(5, |_| ((), Vec::new()));
 }
 
@@ -91,28 +85,21 @@ fn a_server_in_the_middle_of_a_batch_keeps_the_batches_before_it() {
 }
 
 #[test]
-fn a_server_with_parked_agencies_ends() {
+fn a_server_with_parked_agencies_ends_in_good_order() {
     end_at(3, |server| {
         let bets = [
             HandBet::new(1, 101, WINNING_NUMBER),
             HandBet::new(2, 201, 1),
         ];
-        let connections = bets.clone().map(|bet| {
-            let mut agency = server.connect();
-            agency.store(std::slice::from_ref(&bet));
-            agency.finish();
-            server.wait_for_line(&format!(
-                "agencia_lista | result: success | agencia: {}",
-                bet.agency
-            ));
-            agency
-        });
+        let connections = bets
+            .clone()
+            .map(|bet| server.parked(bet.agency, std::slice::from_ref(&bet)));
         (connections, bets.to_vec())
     });
 }
 
 #[test]
-fn a_server_that_has_held_the_draw_ends() {
+fn a_server_that_has_held_the_draw_ends_in_good_order() {
     end_at(1, |server| {
         let bets = vec![HandBet::new(1, 101, WINNING_NUMBER)];
         let mut agency = server.connect();
@@ -157,24 +144,18 @@ fn a_server_under_load_has_stored_every_batch_that_it_answered() {
 }
 
 #[test]
-fn an_echo_server_ends() {
-    for (signal, end) in [
-        (
-            "SIGTERM",
-            ServerProcess::terminate as fn(ServerProcess) -> Ended,
-        ),
-        ("SIGINT", ServerProcess::interrupt),
-    ] {
+fn an_echo_server_ends_in_good_order() {
+    for (name, signal) in ENDING_SIGNALS {
         let server = ServerSetup::echo().start();
         let mut half = server.connect();
         half.send(b"half a mess");
         server.wait_for_line("action: accept_connections");
-        expect_good_order(&end(server), signal);
+        expect_good_order(&server.end_by(signal), name);
     }
 }
 
 #[test]
-fn a_server_that_is_still_starting_ends() {
+fn a_server_that_is_still_starting_ends_in_good_order() {
     let setup = ServerSetup::lottery(1);
     // So many bets that reading them all would take seconds.
     let rows = wire::rows(&losing_bets(1, 100_000)).repeat(20);
@@ -191,12 +172,11 @@ fn a_server_that_is_still_starting_ends() {
 }
 
 #[test]
-fn a_server_whose_agency_does_not_read_its_answers_ends() {
+fn a_server_whose_agency_does_not_read_its_answers_ends_in_good_order() {
     let server = ServerSetup::lottery(1)
         .setting("LOGGING_LEVEL", "INFO")
         .start();
-    let mut deaf = server.connect();
-    assert_eq!(deaf.hello(1), Answer::welcome(&[], 0));
+    let mut deaf = server.newcomer(1);
     let mut stream = deaf.stream().try_clone().unwrap();
     let sender = std::thread::spawn(move || {
         use std::io::Write;

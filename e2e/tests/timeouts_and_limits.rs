@@ -7,32 +7,19 @@ use std::io::{Read, Write};
 use lottery_e2e::wire::{
     self, ALL_BETS_SENT, HandBet, REQUEST_WINNERS, WINNING_NUMBER, losing_bets,
 };
-use lottery_e2e::{Answer, HandAgency, ServerProcess, ServerSetup, log};
+use lottery_e2e::{Answer, HandAgency, ServerSetup, log};
 
 const WELCOME_BYTES: usize = 2 + 8 + 4 + 1;
 
 const MALFORMED: u16 = 3;
-const NO_SUCH_AGENCY: u16 = 6;
 const DRAW_TIMEOUT: u16 = 8;
-
-/// An agency without bets that waits for the draw by now.
-fn parked(server: &ServerProcess, number: u32) -> HandAgency {
-    let mut agency = server.connect();
-    agency.send(&wire::hello(1, number));
-    agency.answer();
-    agency.finish();
-    server.wait_for_line(&format!(
-        "agencia_lista | result: success | agencia: {number} |"
-    ));
-    agency
-}
 
 #[test]
 fn who_owes_bytes_is_closed_after_the_idle_timeout_and_who_waits_for_the_draw_is_not() {
     let server = ServerSetup::lottery(2)
         .setting("IDLE_TIMEOUT", "1s")
         .start();
-    let mut waiting = parked(&server, 1);
+    let mut waiting = server.parked(1, &[]);
     // Both connect after the other was parked, so it has been silent for longer than they.
     let mut silent = server.connect();
     let mut cut = server.connect();
@@ -40,7 +27,7 @@ fn who_owes_bytes_is_closed_after_the_idle_timeout_and_who_waits_for_the_draw_is
     silent.expect_closed();
     cut.expect_closed();
     waiting.expect_nothing_yet();
-    parked(&server, 2).expect(Answer::Winners(vec![]));
+    server.parked(2, &[]).expect(Answer::Winners(vec![]));
     waiting.expect(Answer::Winners(vec![]));
     // Once informed it is excused no longer.
     waiting.expect_closed();
@@ -67,30 +54,14 @@ fn an_agency_that_waits_longer_than_the_draw_timeout_is_told_and_may_come_back()
     assert_eq!(log::value(&line, "agencia"), "1");
     assert_eq!(log::value(&line, "faltan"), "2,3,4");
     for number in [2, 3, 4] {
-        let mut other = server.connect();
-        assert_eq!(other.hello(number), Answer::welcome(&[], 0));
+        let mut other = server.newcomer(number);
         other.send(&ALL_BETS_SENT);
-        server.wait_for_line(&format!(
-            "agencia_lista | result: success | agencia: {number}"
-        ));
+        server.wait_for_closing(number);
     }
     let mut agency = server.connect();
     assert!(matches!(agency.hello(1), Answer::Welcome { bets: 1, .. }));
     agency.send(&REQUEST_WINNERS);
     agency.expect(Answer::Winners(vec![101]));
-}
-
-#[test]
-fn a_lottery_of_no_agencies_serves_nobody_and_never_draws() {
-    let server = ServerSetup::lottery(0).start();
-    for number in [0, 1] {
-        let mut agency = server.connect();
-        agency.send(&wire::hello(1, number));
-        agency.expect_refusal(NO_SUCH_AGENCY);
-    }
-    let ended = server.terminate();
-    assert_eq!(ended.code, Some(0));
-    assert_eq!(log::count(&ended.log, "action: sorteo"), 0);
 }
 
 /// RegisterBets of exactly `length` bytes.
@@ -141,23 +112,6 @@ fn a_larger_max_frame_admits_larger_messages() {
 }
 
 #[test]
-fn every_durability_survives_a_kill_of_the_server() {
-    for durability in ["always", "everysec", "no"] {
-        let setup = ServerSetup::lottery(1).setting("DURABILITY", durability);
-        let bets = losing_bets(1, 20);
-        let server = setup.start();
-        server.connect().store(&bets);
-        server.kill();
-        let server = setup.start();
-        let mut agency = server.connect();
-        assert_eq!(agency.hello(1), Answer::welcome(&bets, 0), "{durability}");
-        agency.finish();
-        agency.expect(Answer::Winners(vec![]));
-        assert_eq!(server.terminate().code, Some(0), "{durability}");
-    }
-}
-
-#[test]
 fn connections_beyond_the_limit_wait_until_one_is_closed() {
     let server = ServerSetup::lottery(3)
         .setting("MAX_CONNECTIONS", "2")
@@ -183,8 +137,7 @@ fn connections_beyond_the_limit_wait_until_one_is_closed() {
 #[test]
 fn a_server_without_free_descriptors_serves_whom_it_has_and_accepts_again_later() {
     let server = ServerSetup::lottery(1).descriptors_max(24).start();
-    let mut served = server.connect();
-    assert_eq!(served.hello(1), Answer::welcome(&[], 0));
+    let mut served = server.newcomer(1);
     let crowd: Vec<HandAgency> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("action: accept_connections | result: in_progress");
     let bets = losing_bets(1, 3);

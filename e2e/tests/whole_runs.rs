@@ -23,6 +23,13 @@ fn dataset_with_winner(agency: u32, winner: u32) -> Dataset {
     Dataset::of(agency, &bets)
 }
 
+/// Such files of the agencies 1 to `last`.
+fn datasets_with_winners(last: u32) -> Vec<Dataset> {
+    let agencies = 1..=last;
+    let datasets = agencies.map(|agency| dataset_with_winner(agency, 100 + agency));
+    datasets.collect()
+}
+
 /// A server that logs what it does at its usual level.
 fn usual_server(agencies: u32) -> ServerSetup {
     ServerSetup::lottery(agencies).setting("LOGGING_LEVEL", "INFO")
@@ -104,9 +111,7 @@ fn expect_one_draw_after_all_closings(lines: &[String], agencies: usize) {
 
 #[test]
 fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
-    let datasets: Vec<Dataset> = (1..=4)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(4);
     let server = usual_server(5).start();
     let clients = start_all(&server, &datasets);
     server.wait_for_line("action: agencia_lista | result: success | agencia: ");
@@ -120,8 +125,7 @@ fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
     };
     expect_everybody_waits();
     // The last one takes its time, and nothing that it does before its last word changes this.
-    let mut last = server.connect();
-    assert_eq!(last.hello(5), Answer::welcome(&[], 0));
+    let mut last = server.newcomer(5);
     let bets = [HandBet::new(5, 501, WINNING_NUMBER)];
     for stored in 1..=3 {
         last.store(&bets);
@@ -137,9 +141,7 @@ fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
 
 #[test]
 fn agencies_that_start_before_the_server_wait_for_it() {
-    let datasets: Vec<Dataset> = (1..=3)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(3);
     let setup = usual_server(3).with_own_address();
     let clients: Vec<ClientProcess> = datasets
         .iter()
@@ -159,9 +161,7 @@ fn agencies_that_start_before_the_server_wait_for_it() {
 
 #[test]
 fn winners_are_told_again_to_who_asks_again_also_after_a_restart() {
-    let datasets: Vec<Dataset> = (1..=3)
-        .map(|agency| dataset_with_winner(agency, 100 + agency))
-        .collect();
+    let datasets = datasets_with_winners(3);
     let setup = usual_server(3);
     let server = setup.start();
     expect_winners(start_all(&server, &datasets), &datasets);
@@ -227,7 +227,7 @@ fn a_second_agency_of_the_same_number_is_served_and_no_bet_is_stored_twice() {
     let datasets = [dataset_with_winner(1, 101), dataset_with_winner(2, 102)];
     let server = usual_server(2).start();
     let first = ClientSetup::with(&datasets[0], server.address()).start();
-    server.wait_for_line("action: agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     // While the first waits for the draw, somebody starts it again by mistake.
     let second = ClientSetup::with(&datasets[0], server.address()).start();
     server.wait_for_line("action: takeover | result: success | agencia: 1");
@@ -243,15 +243,14 @@ fn an_agency_whose_file_has_changed_is_told_so_and_stores_nothing() {
     let dataset = dataset_with_winner(1, 101);
     let server = usual_server(2).start();
     let client = ClientSetup::with(&dataset, server.address()).start();
-    server.wait_for_line("action: agencia_lista | result: success | agencia: 1");
+    server.wait_for_closing(1);
     client.kill();
     let bets = losing_bets(1, 501);
     let ended = ClientSetup::with(&Dataset::of(1, &bets), server.address())
         .start()
         .wait_for_end();
-    let complaint = ended.complaint(1);
-    assert!(complaint.contains("expected the same bets as before"));
-    assert!(complaint.contains(&wire::crc(&bets).to_string()));
+    let crc = wire::crc(&bets).to_string();
+    ended.expect_complaint(1, &["expected the same bets as before", &crc]);
     assert_eq!(log::count(&ended.log, "result: fail"), 1);
     expect_all_stored(server.setup(), &[dataset]);
 }

@@ -1,5 +1,5 @@
-//! What the tests of this crate share: a disk in memory that fails when told to, bets, and a look
-//! at the log.
+//! What the tests of this crate share: rules, bets, a disk in memory that fails when told to, and a
+//! look at the log.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,11 +12,23 @@ use lottery_core::date::{Date, unix_midnight};
 use lottery_core::store::{BETS_FILE, Disk, DiskFile};
 use time::macros::date;
 
+use crate::central::{Durability, Rules};
+
 /// The day on which all tests take place.
 pub const TODAY: Date = date!(2026 - 03 - 17);
 
 /// The number that wins in all tests.
 pub const WINNING_NUMBER: u32 = 7574;
+
+/// A lottery of so many agencies in which each turn is synced and nobody waits too long.
+pub fn rules(agencies: u32) -> Rules {
+    Rules {
+        agencies,
+        winning_number: WINNING_NUMBER,
+        durability: Durability::Always,
+        draw_timeout: None,
+    }
+}
 
 /// A bet of `agency` on a number that does not win.
 pub fn bet(agency: u32, document: u32) -> UncheckedBet<'static> {

@@ -188,37 +188,6 @@ fn an_agency_that_had_finished_asks_for_its_winners_only() {
 }
 
 #[test]
-fn bets_that_are_not_its_own_are_an_error_and_nothing_is_sent() {
-    let mut others = tally(3);
-    others.crc ^= 1;
-    for stored in [others, tally(8), tally(1_000)] {
-        let mut agency = agency(7);
-        agency.connected();
-        say(&mut agency);
-        let Tally { bets, crc } = stored;
-        let reply = Reply::Welcome(Welcome {
-            bets,
-            crc,
-            state: AgencyState::Betting,
-        });
-        let error = agency.receive(reply).unwrap_err();
-        assert!(matches!(error, AgencyError::OtherBets { .. }), "{error}");
-    }
-}
-
-#[test]
-fn more_bets_than_it_had_when_it_finished_are_an_error() {
-    let mut agency = agency(4);
-    agency.connected();
-    say(&mut agency);
-    let error = agency.receive(welcome(3, AgencyState::Closed)).unwrap_err();
-    assert!(
-        matches!(error, AgencyError::ClosedBefore { registered: 3 }),
-        "{error}"
-    );
-}
-
-#[test]
 fn a_refusal_names_the_batch_and_only_a_full_disk_is_worth_another_try() {
     for code in [Code::InvalidBet, Code::NotStored] {
         let mut agency = greeted(7, 0, AgencyState::Betting);
@@ -227,26 +196,6 @@ fn a_refusal_names_the_batch_and_only_a_full_disk_is_worth_another_try() {
         assert!(matches!(error, AgencyError::Refused { bets: Some(2), .. }));
         assert_eq!(error.is_passing(), code == Code::NotStored);
     }
-}
-
-#[test]
-fn answers_to_nothing_are_an_error() {
-    let replies = [
-        Reply::RegisterBetOk,
-        Reply::InformWinners(vec![]),
-        welcome(0, AgencyState::Betting),
-    ];
-    for reply in replies {
-        let mut agency = greeted(0, 0, AgencyState::Betting);
-        let error = agency.receive(reply).unwrap_err();
-        assert!(matches!(error, AgencyError::OutOfTurn { .. }), "{error}");
-    }
-    let mut agency = greeted(7, 0, AgencyState::Betting);
-    say(&mut agency);
-    assert!(
-        agency.receive(Reply::InformWinners(vec![])).is_err(),
-        "batches are unanswered"
-    );
 }
 
 #[test]

@@ -118,88 +118,53 @@ fn a_torn_last_record_is_cut_at_every_byte_it_may_have_been_torn_at() {
     }
 }
 
-#[test]
-fn a_file_damaged_elsewhere_is_refused_with_the_line_and_left_alone() {
-    let good = row(1, 10, 7);
-    let crc = {
-        let mut tally = Tally::default();
-        let mut encoding = Vec::new();
-        bet_encoding::encode(&bet(1, 10, 7), &mut encoding);
-        tally.add(1, &encoding);
-        tally.crc
-    };
-    for (bets, closings, complaint) in [
-        (
-            format!("{good}1,Ana,Paz\r\n{good}"),
-            String::new(),
-            "bets.csv line 2: 3 fields, expected 6",
-        ),
-        (
-            format!("{good}1,Ana,Paz\r\n"),
-            String::new(),
-            "bets.csv line 2: 3 fields, expected 6",
-        ),
-        (
-            format!("{good}{good}").replacen("\r\n", "\n", 1),
-            String::new(),
-            "bets.csv line 1: expected a row",
-        ),
-        (
-            format!("{good}{}\r\n", "x".repeat(3000)),
-            String::new(),
-            "bets.csv line 2: expected a row",
-        ),
-        (
-            format!("{good}{}", "x".repeat(3000)),
-            String::new(),
-            "bets.csv line 2: expected a row",
-        ),
-        (
-            format!("{good}{}{good}", "\0".repeat(3000)),
-            String::new(),
-            "bets.csv line 2: expected a row",
-        ),
-        (
-            good.clone(),
-            "1,2,3\r\n".into(),
-            "closings.csv line 1: agency 1 closed with 2 bets",
-        ),
-        (
-            good.clone(),
-            "3,0\r\n".into(),
-            "closings.csv line 1: 2 fields, expected 3",
-        ),
-        (
-            good.clone(),
-            format!("1,1,{crc}\r\n1,1,{crc}\r\n"),
-            "closings.csv line 2: agency 1 closed already",
-        ),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(BETS_FILE), &bets).unwrap();
-        fs::write(folder.path().join(CLOSINGS_FILE), &closings).unwrap();
-        let error = Store::open(&Folder::new(folder.path()))
-            .unwrap_err()
-            .to_string();
-        assert!(error.starts_with(complaint), "{error}");
-        assert_eq!(read(&folder, BETS_FILE), bets);
-        assert_eq!(read(&folder, CLOSINGS_FILE), closings);
-    }
+/// Files with these contents are refused with a complaint that begins so, and left as they are.
+fn expect_refusal(bets: &str, closings: &str, complaint: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(BETS_FILE), bets).unwrap();
+    fs::write(folder.path().join(CLOSINGS_FILE), closings).unwrap();
+    let error = Store::open(&Folder::new(folder.path())).unwrap_err();
+    assert!(error.to_string().starts_with(complaint), "{error}");
+    assert_eq!(read(&folder, BETS_FILE), bets);
+    assert_eq!(read(&folder, CLOSINGS_FILE), closings);
 }
 
 #[test]
-fn a_folder_serves_one_store_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, _) = open(&folder);
-    let error = Store::open(&Folder::new(folder.path()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("bets.csv: another process has it open"),
-        "{error}"
-    );
-    drop(store);
-    open(&folder);
+fn a_file_damaged_elsewhere_is_refused_with_the_line_and_left_alone() {
+    let good = row(1, 10, 7);
+    for (bets, complaint) in [
+        ("{good}1,Ana,Paz\r\n{good}", "line 2: 3 fields, expected 6"),
+        ("{good}1,Ana,Paz\r\n", "line 2: 3 fields, expected 6"),
+        ("{good}\r\n{good}", "line 2: 1 fields, expected 6"),
+        ("{good, of Unix}{good}", "line 1: expected a row"),
+        ("{good}{long}\r\n", "line 2: expected a row"),
+        ("{good}{long}", "line 2: expected a row"),
+        ("{good}{zeros}{good}", "line 2: expected a row"),
+        (
+            "1,Ana,Paz,1,1999-02-30,7\r\n",
+            "line 1: birthdate \"1999-02-30\"",
+        ),
+    ] {
+        let bets = bets.replace("{good}", &good);
+        let bets = bets.replace("{good, of Unix}", &good.replace("\r\n", "\n"));
+        let bets = bets.replace("{long}", &"x".repeat(3000));
+        let bets = bets.replace("{zeros}", &"\0".repeat(3000));
+        expect_refusal(&bets, "", &format!("bets.csv {complaint}"));
+    }
+    let mut encoding = Vec::new();
+    bet_encoding::encode(&bet(1, 10, 7), &mut encoding);
+    let mut tally = Tally::default();
+    tally.add(1, &encoding);
+    let closing = format!("1,1,{}\r\n", tally.crc);
+    let wrong_crc = format!("1,1,{}\r\n", tally.crc ^ 1);
+    for (closings, complaint) in [
+        ("1,2,3\r\n", "line 1: agency 1 closed with 2 bets"),
+        (&wrong_crc, "line 1: agency 1 closed with 1 bets"),
+        ("3,0\r\n", "line 1: 2 fields, expected 3"),
+        (&closing.repeat(2), "line 2: agency 1 closed already"),
+    ] {
+        expect_refusal(&good, closings, &format!("closings.csv {complaint}"));
+    }
 }
 
 #[test]
