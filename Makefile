@@ -24,8 +24,8 @@ help: ## This list
 
 .PHONY: run
 run: unpack-datasets ## The whole lottery on this machine: the central, 5 agencies, the draw, a table (ARGS=--help for options)
-	cargo build --release --package server --package client
-	cargo run --release --package lottery-demo -- $(ARGS)
+	cargo build --release --package server --package client --package lottery-demo
+	$${CARGO_TARGET_DIR:-target}/release/lottery-demo $(ARGS)
 
 .PHONY: test
 test: ## Every test that needs only cargo

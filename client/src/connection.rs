@@ -34,7 +34,9 @@ pub enum ConnectionError {
     #[error("the connection to the central broke: {0}")]
     Broken(#[from] io::Error),
     /// The central closed the connection.
-    #[error("the central closed the connection")]
+    #[error(
+        "the central closed the connection; it ended, or another program speaks for the same agency"
+    )]
     Ended,
     /// The central did not answer, or did not read, in time.
     #[error("the central did not answer within {}", humantime::format_duration(*.0))]

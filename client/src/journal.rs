@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use log::{error, info, warn};
+use log::{Level, error, info, warn};
 use lottery_program::log_line::Value;
 
 use crate::bet_source::RowError;
@@ -51,8 +51,11 @@ pub fn progress(bets: u64, total: u64, percent: u64) {
 }
 
 /// A batch is stored.
-pub fn batch_sent(bets: u32) {
-    info!("action: apuesta_enviada | result: success | cantidad: {bets}");
+pub fn batch_sent(bets: u32, level: Level) {
+    log::log!(
+        level,
+        "action: apuesta_enviada | result: success | cantidad: {bets}"
+    );
 }
 
 /// The single bet is stored.

@@ -14,7 +14,7 @@ use client::lottery::{LotteryError, take_part};
 use client::progress::{Progress, count_lines};
 use client::{echo, journal, progress};
 use indicatif::MultiProgress;
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 use lottery_core::date::Date;
 use lottery_program::VERSION;
 use lottery_program::command_line::{self, Complaint, EXIT_FAILURE};
@@ -104,12 +104,17 @@ fn bet_from_file(
     let file = CsvFile::open(config.id, path, today, report).map_err(unreadable)?;
     let total = count_lines(path).map_err(unreadable)?;
     let mut progress = Progress::new(config.id, total, terminal);
+    // A bar tells of each batch already.
+    let level = match terminal {
+        Some(_) => Level::Debug,
+        None => Level::Info,
+    };
     let tell = |news: &News| {
-        progress.note(news, &config.network);
         match news {
-            News::Registered { bets } => journal::batch_sent(*bets),
+            News::Registered { bets } => journal::batch_sent(*bets, level),
             other => tell_of_welcome(other),
         }
+        progress.note(news, &config.network);
     };
     let source = file.heeding(interruption.clone());
     run_lottery(config, source, pace, interruption, tell)

@@ -24,14 +24,16 @@ const PARTS: u64 = 10;
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 const BAR: &str = "agency {prefix} {wide_bar:.green} {pos}/{len} bets  {rate}  {eta} left";
-const SPINNER: &str = "agency {prefix} {spinner} {pos} bets sent; {msg}";
+const SPINNER: &str = "agency {prefix} {spinner} {wide_msg}";
 
 /// The terminal, when a person watches: both outputs lead there, and nobody set `NO_COLOR`.
 pub fn terminal() -> Option<MultiProgress> {
     let is_watched = io::stdout().is_terminal()
         && io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none();
-    is_watched.then(MultiProgress::new)
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let bars = is_watched.then(MultiProgress::new);
+    // Some terminals cannot move the cursor.
+    bars.filter(|bars| !bars.is_hidden())
 }
 
 /// The progress of one agency's upload.
@@ -70,10 +72,10 @@ impl Progress {
     /// Takes a step forward.
     pub fn note(&mut self, news: &News, network: &Network) {
         match news {
-            News::Welcomed { bets } => self.registered = *bets,
+            News::Welcomed { bets } => self.begin(*bets),
             News::Registered { bets } => self.registered += u64::from(*bets),
             News::AwaitingDraw => self.await_draw(network),
-            News::Winners => self.end(),
+            News::Winners => self.clear(),
         }
         match &mut self.view {
             View::Bar(bar) => bar.set_position(self.registered),
@@ -87,8 +89,18 @@ impl Progress {
         }
     }
 
+    /// Goes on behind `bets` that are stored already, which say nothing of the speed.
+    fn begin(&mut self, bets: u64) {
+        self.registered = bets;
+        if let View::Bar(bar) = &self.view {
+            bar.set_position(bets);
+            bar.reset_elapsed();
+            bar.reset_eta();
+        }
+    }
+
     /// Takes the bar away.
-    pub fn end(&mut self) {
+    fn clear(&mut self) {
         if let View::Bar(bar) = &self.view {
             bar.finish_and_clear();
         }
@@ -103,6 +115,12 @@ impl Progress {
             let (bar, network) = (bar.clone(), network.clone());
             thread::spawn(move || watch_missing(&bar, &network));
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -129,10 +147,16 @@ fn watch_missing(bar: &ProgressBar, network: &Network) {
                 } else {
                     "agencies"
                 };
-                bar.set_message(format!("waiting for {} more {agencies}", report.missing));
+                let missing = report.missing;
+                bar.set_message(format!("waiting for {missing} more {agencies}"));
             }
             Some(_) => bar.set_message("the draw is being held"),
-            None => stream = connect().ok(),
+            None => {
+                stream = connect().ok();
+                if stream.is_none() {
+                    bar.set_message("the central does not answer");
+                }
+            }
         }
         if report.is_some() || stream.is_none() {
             thread::sleep(STATUS_INTERVAL);

@@ -104,9 +104,12 @@ pub fn parse(
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => End::Text(text),
             _ => {
-                let first_line = text.lines().next().unwrap_or_default();
-                let what = first_line.trim_start_matches("error: ");
-                let line = format!("{what}; expected what --help lists");
+                let mut lines = text.lines().map(str::trim);
+                let what = lines.next().unwrap_or_default();
+                let what = what.trim_start_matches("error: ");
+                let tip = lines.find_map(|line| line.strip_prefix("tip: "));
+                let advice = tip.unwrap_or("expected what --help lists");
+                let line = format!("{what}; {advice}");
                 End::Complaint(Complaint::of_configuration(line))
             }
         }
@@ -174,16 +177,21 @@ mod tests {
 
     #[test]
     fn a_mistyped_flag_is_one_line_and_a_mistake_of_the_users() {
-        let command = Command::new("program").arg(switch("port", "Where to listen"));
-        let end = parse(command, ["program", "--prot"].map(OsString::from));
-        let Err(End::Complaint(Complaint { code, line })) = end else {
-            panic!("{end:?}")
-        };
-        assert_eq!(code, EXIT_CONFIGURATION);
-        assert_eq!(
-            line,
-            "unexpected argument '--prot' found; expected what --help lists"
-        );
+        for (flag, advice) in [
+            ("--prot", "a similar argument exists: '--port'"),
+            ("--colour", "expected what --help lists"),
+        ] {
+            let command = Command::new("program").arg(switch("port", "Where to listen"));
+            let end = parse(command, ["program", flag].map(OsString::from));
+            let Err(End::Complaint(Complaint { code, line })) = end else {
+                panic!("{end:?}")
+            };
+            assert_eq!(code, EXIT_CONFIGURATION);
+            assert_eq!(
+                line,
+                format!("unexpected argument '{flag}' found; {advice}")
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Log lines: `YYYY-MM-DD HH:MM:SS LEVEL [target] action: NAME | result: RESULT | key: value | …`.
 
-use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 use simple_logger::SimpleLogger;
@@ -41,8 +43,21 @@ fn start(
         .with_level(level)
         .with_utc_timestamps()
         .with_timestamp_format(TIMESTAMP);
+    let logger = Box::new(Logger { lines, aside });
+    log::set_boxed_logger(logger)?;
     log::set_max_level(level);
-    log::set_boxed_logger(Box::new(Logger { lines, aside }))
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        if !IS_LOGGING.get() {
+            hook(what);
+        }
+    }));
+    Ok(())
+}
+
+thread_local! {
+    /// Whether this thread is writing a log line, so that a panic means only that it could not.
+    static IS_LOGGING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A logger that writes within a call of something else, and outlives its reader.
@@ -61,8 +76,15 @@ impl<A: Fn(&dyn Fn()) + Send + Sync> Log for Logger<A> {
             // Standard output may be a pipe whose reader is gone. Printing panics then, and a log
             // that nobody reads is no reason to end: the program goes on without it.
             let write = AssertUnwindSafe(|| (self.aside)(&|| self.lines.log(record)));
-            if catch_unwind(write).is_err() {
+            IS_LOGGING.set(true);
+            let written = panic::catch_unwind(write);
+            IS_LOGGING.set(false);
+            if written.is_err() {
                 log::set_max_level(LevelFilter::Off);
+                let _ = writeln!(
+                    io::stderr(),
+                    "standard output cannot be written to; going on without a log"
+                );
             }
         }
     }
@@ -99,16 +121,4 @@ impl fmt::Display for Value<'_> {
         }
         Ok(())
     }
-}
-
-/// An error and its causes as one value of a log line.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    Value(&text).to_string()
 }

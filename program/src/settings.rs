@@ -202,21 +202,27 @@ pub struct Settings {
 impl Declaration {
     /// Adds a flag for each key to `command`, and `--config` for the file.
     pub fn add_flags(&self, command: Command) -> Command {
-        self.add_some_flags(command, |_| true)
+        self.add_flags_for_all(command, |_| false)
     }
 
-    /// Adds a flag for each key whose name `wanted` takes to `command`, and `--config`.
-    pub fn add_some_flags(&self, command: Command, wanted: impl Fn(&str) -> bool) -> Command {
+    /// As [`Declaration::add_flags`]; the subcommands have `--config` too, and the flags of the keys
+    /// whose names `is_for_all` takes, before or behind their own names.
+    pub fn add_flags_for_all(
+        &self,
+        command: Command,
+        is_for_all: impl Fn(&str) -> bool,
+    ) -> Command {
         let file = Arg::new(CONFIG_FLAG)
             .long(CONFIG_FLAG)
             .value_name("FILE")
+            .global(true)
             .help(format!(
                 "Settings file [default: {}, if there]",
                 self.default_file
             ));
         let mut command = command.arg(file);
         for Group { heading, keys } in self.groups {
-            for key in keys.iter().filter(|key| wanted(key.name)) {
+            for key in *keys {
                 let place = match key.default {
                     Some(default) => format!("[{}={default}]", key.variable),
                     None => format!("[{}]", key.variable),
@@ -225,6 +231,7 @@ impl Declaration {
                     Arg::new(key.name)
                         .long(key.flag)
                         .value_name(key.value_name)
+                        .global(is_for_all(key.name))
                         .allow_hyphen_values(true)
                         .help(format!("{} {place}", key.help))
                         .help_heading(*heading),

@@ -1,7 +1,7 @@
 //! A health check without a shell: asks the server that runs with the same settings how far it is.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub enum Unhealthy {
     #[error("SERVER_PORT is 0, so nobody knows where the server listens; expected its port")]
     UnknownPort,
     /// It does not accept, or does not answer as a lottery does.
-    #[error("{address}: {error}; expected a server that answers within 2 s")]
+    #[error("{address}: {error}; expected a server that runs with these settings")]
     Silent {
         /// Where it was asked.
         address: SocketAddr,
@@ -51,7 +51,15 @@ pub fn check(address: SocketAddr, mode: Mode) -> Result<Health, Unhealthy> {
         return Err(Unhealthy::UnknownPort);
     }
     let address = reachable(address);
-    let silent = |error| Unhealthy::Silent { address, error };
+    let silent = |error: io::Error| {
+        let error = match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                io::Error::new(ErrorKind::TimedOut, "no answer within 2 s")
+            }
+            _ => error,
+        };
+        Unhealthy::Silent { address, error }
+    };
     let mut stream = connect(address).map_err(silent)?;
     match mode {
         // Whoever connects and says nothing is no failure to the echo service.

@@ -12,7 +12,7 @@ use log::{Level, debug, error, info, log_enabled, warn};
 use lottery_core::bet::Bet;
 use lottery_core::protocol::Code;
 use lottery_core::store::{CommitError, Recovery};
-use lottery_program::log_line::{Value, error_chain};
+use lottery_program::log_line::Value;
 use signal_hook::low_level::signal_name;
 
 /// What the log says of a bet.
@@ -170,12 +170,13 @@ pub fn draw_timed_out(agency: u32, missing: &[u32]) {
 
 /// A new connection speaks for an agency.
 pub fn taken_over(agency: u32) {
-    info!("action: takeover | result: success | agencia: {agency}");
+    warn!("action: takeover | result: success | agencia: {agency}");
 }
 
 /// The disk refuses; logged once until it works again.
 pub fn storage_fails(error: &CommitError) {
-    let error = error_chain(error);
+    let error = error.to_string();
+    let error = Value(&error);
     error!("action: almacenamiento | result: in_progress | error: {error}");
 }
 

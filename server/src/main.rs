@@ -1,13 +1,14 @@
 //! The server's program: command line, configuration, and the event loop with the service asked for.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Command;
 use lottery_core::store::{Folder, Store};
 use lottery_program::VERSION;
-use lottery_program::command_line::{self, switch};
+use lottery_program::command_line::{self, Complaint, switch};
 use lottery_program::log_line::start_logging;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::audit::Audit;
@@ -27,15 +28,20 @@ const HEALTHCHECK: &str = "healthcheck";
 
 fn main() -> ExitCode {
     command_line::run(command(), |flags| {
-        let (flags, is_audit) = match flags.subcommand() {
-            Some((_, flags)) => (flags, true),
-            None => (flags, false),
-        };
-        let config = Config::load(flags, |name| std::env::var_os(name))?;
-        match (is_audit, flags.try_get_one(HEALTHCHECK)) {
-            (true, _) => audit(&config)?,
-            (false, Ok(Some(true))) => check_health(&config)?,
-            _ => run(&config)?,
+        let is_health_check = flags.get_flag(HEALTHCHECK);
+        let audit_flags = flags.subcommand_matches(AUDIT);
+        let environment = |name: &str| std::env::var_os(name);
+        let config = Config::load(audit_flags.unwrap_or(flags), environment)?;
+        match (audit_flags.is_some(), is_health_check) {
+            (true, true) => {
+                let reason = format!(
+                    "--{HEALTHCHECK} asks a server that runs, and {AUDIT} one that does not; expected one of them"
+                );
+                return Err(Complaint::of_configuration(reason));
+            }
+            (true, false) => audit(&config)?,
+            (false, true) => check_health(&config)?,
+            (false, false) => run(&config)?,
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -49,19 +55,20 @@ fn command() -> Command {
         .after_help(
             "Flags win over the environment [NAME=default], which wins over the file.\n\
              Example: server --server-port 12345 --num-agencies 5 --storage-dir ./lottery",
-        );
+        )
+        .arg(switch(
+            HEALTHCHECK,
+            "Ask the running server with these settings for its state, and end",
+        ));
     let audit = Command::new(AUDIT)
         .about("Recounts each agency's bets in the files, and compares with what it closed with")
-        .after_help("The server must not run. Exit code 0: they agree. 1: they do not, and standard error says where.");
-    let audit =
-        DECLARATION.add_some_flags(audit, |key| matches!(key, "STORAGE_DIR" | "WINNING_NUMBER"));
-    let healthcheck = switch(
-        HEALTHCHECK,
-        "Ask the running server with these settings for its state, and end",
-    );
+        .after_help(
+            "The server must not run. Exit code 0: they agree. 1: they do not, and standard error says where.\n\
+             Example: server audit --storage-dir ./lottery",
+        );
+    let is_for_audit = |key: &str| matches!(key, "STORAGE_DIR" | "WINNING_NUMBER");
     DECLARATION
-        .add_flags(command)
-        .arg(healthcheck)
+        .add_flags_for_all(command, is_for_audit)
         .subcommand(audit)
 }
 
@@ -72,8 +79,12 @@ fn check_health(config: &Config) -> Result<()> {
 
 fn audit(config: &Config) -> Result<()> {
     let folder = Folder::new(&config.storage_dir);
-    let audit = Audit::of(&folder, config.rules.winning_number)
-        .with_context(|| format!("auditing the store in {}", config.storage_dir.display()))?;
+    let audit = Audit::of(&folder, config.rules.winning_number).with_context(|| {
+        format!(
+            "auditing the store in {} (STORAGE_DIR)",
+            config.storage_dir.display()
+        )
+    })?;
     print!("{audit}");
     Ok(())
 }
@@ -110,8 +121,12 @@ fn open_store(config: &Config, signals: &mut Signals) -> Result<Option<Store<Fil
         journal::shut_down();
         return Ok(None);
     }
-    let (store, recovery) =
-        opened.with_context(|| format!("opening the store in {}", config.storage_dir.display()))?;
+    let (store, recovery) = opened.with_context(|| {
+        format!(
+            "opening the store in {} (STORAGE_DIR)",
+            config.storage_dir.display()
+        )
+    })?;
     journal::storage_opened(&recovery);
     Ok(Some(store))
 }
@@ -128,10 +143,23 @@ fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
+fn expected_address(failure: ErrorKind) -> &'static str {
+    match failure {
+        ErrorKind::AddrInUse => "a port that no other program listens on",
+        ErrorKind::PermissionDenied => "a port from 1024 on, or the right to use those below",
+        ErrorKind::AddrNotAvailable => "an address of this machine, such as 0.0.0.0",
+        _ => "an address and a port to listen on",
+    }
+}
+
 fn serve(config: &Config, signals: Signals, service: impl Service) -> Result<()> {
     let address = config.address;
-    let listener = Listener::bind(address, config.listen_backlog)
-        .with_context(|| format!("listening on {address} (SERVER_BIND, SERVER_PORT)"))?;
+    let listener = Listener::bind(address, config.listen_backlog).map_err(|error| {
+        anyhow!(
+            "listening on {address} (SERVER_BIND, SERVER_PORT): {error}; expected {}",
+            expected_address(error.kind())
+        )
+    })?;
     let bound = listener.local_address().context("asking for the port")?;
     let event_loop =
         EventLoop::new(listener, signals, service, config.limits).context("starting")?;
