@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An agency of the national lottery in plain Python 3.9, written from docs/PROTOCOL.md alone.
+"""An agency of the national lottery in plain Python 3.9: its wire is docs/PROTOCOL.md alone, its file .data/README.md.
 
 usage: agency.py NUMBER HOST:PORT FILE     for example: agency.py 1 localhost:12345 .data/agency-1.csv
 
@@ -12,7 +12,7 @@ VERSION, BETTING, NOT_STORED, MESSAGE_BYTES_MAX, ANSWER_SECONDS, RETRIES = 1, 0,
 EPOCH, BIRTHDATE_MIN = datetime.date(1970, 1, 1), datetime.date(1900, 1, 1)
 
 class Refused(Exception):
-    """The conversation cannot go on, and trying again will not help."""
+    """The conversation cannot go on, and this program does not try again."""
 
 def encode_bet(agency, first_name, last_name, document, birthdate, number):
     """The bytes of a bet, or a ValueError when the fields are none that the central takes."""
@@ -88,6 +88,7 @@ def converse(agency, address, bets):
 def main():
     for number in signal.SIGTERM, signal.SIGINT:
         signal.signal(number, lambda *_: sys.exit(0))
+    if len(sys.argv) != 4: sys.exit(print(__doc__, file=sys.stderr) or 2)
     try:
         agency, (host, port), path = int(sys.argv[1]), sys.argv[2].rsplit(":", 1), sys.argv[3]
         address = host, int(port)

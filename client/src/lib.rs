@@ -1,7 +1,7 @@
 //! A betting agency of the national lottery: reads bets, sends them to the central in batches, and
 //! learns who of its bettors has won.
 //!
-//! Three layers, each knowing only the one below it. From the top:
+//! Three layers, whose dependencies point to the business. From there on out:
 //!
 //! * [`agency`]: the conversation with the central, a state machine without I/O. It takes bets from
 //!   a [`bet_source`], puts them into a [`batch`] at a time, and says what to send and whether to

@@ -204,10 +204,16 @@ fn an_unknown_key_is_named_with_the_one_that_was_probably_meant() {
 }
 
 #[test]
-fn an_unknown_flag_is_named() {
-    for argument in ["--identity=1", "lottery", "-i"] {
-        let name = argument.split('=').next().unwrap();
-        good().arg(argument).run().expect_mistake(&[name, "--help"]);
+fn an_unknown_flag_is_named_with_the_likely_one() {
+    for (argument, parts) in [
+        (
+            "--identity=1",
+            ["'--identity'", "a similar argument exists: '--id'"],
+        ),
+        ("lottery", ["'lottery'", "--help"]),
+        ("-i", ["'-i'", "--help"]),
+    ] {
+        good().arg(argument).run().expect_mistake(&parts);
     }
     good()
         .arg(OsString::from_vec(vec![b'-', b'-', 0xff]))

@@ -1,7 +1,7 @@
 //! The central of the national lottery: one thread that stores the bets of all agencies and holds
 //! the draw when the last of them has finished.
 //!
-//! Three layers, each knowing only the one below it. From the top:
+//! Three layers, whose dependencies point to the business. From there on out:
 //!
 //! * [`central`]: the business. Requests go in, replies come out; it knows agencies, phases and the
 //!   store, and neither bytes nor sockets nor clocks.

@@ -1,11 +1,7 @@
 //! Each agency's phase, in a map.
 //!
-//! ```text
-//! Betting ── AllBetsSent ──▶ Closed ── RequestWinners ──▶ Waiting ── the draw ──▶ Informed
-//!                              ▲ ▲                           │                       │
-//!                              │ └───── connection lost ─────┘                       │
-//!                              └──────────────── RequestWinners again ── Waiting ◀───┘
-//! ```
+//! Betting, closed by AllBetsSent, waiting from RequestWinners to the draw, informed; a wait that ends
+//! before the draw leads back to closed. `docs/ARCHITECTURE.md` draws it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
