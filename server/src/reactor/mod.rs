@@ -136,6 +136,12 @@ impl<S: Service> Reactor<S> {
         &self.service
     }
 
+    /// The service, for tests that go past the turn.
+    #[cfg(test)]
+    pub(crate) fn service_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> usize {
         self.connections.len()

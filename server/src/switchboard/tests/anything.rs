@@ -91,7 +91,7 @@ proptest! {
             network.takes(id, usize::MAX);
         }
         network.run();
-        prop_assert_eq!(network.board.next_deadline(), None);
+        prop_assert_eq!(network.board().next_deadline(), None);
         for (id, agency) in [(ConnectionId(1_000), 1), (ConnectionId(1_001), 2)] {
             network.hears(id, finish(agency));
         }

@@ -89,24 +89,19 @@ fn bytes_that_are_no_request_are_logged_once_however_many_follow() {
 fn nothing_is_sent_before_the_turn_ends_nor_when_it_ends_in_doubt() {
     let mut network = Network::of(1);
     network.sends(A, batch(1, [10]));
-    network.read();
-    network.attend_touched();
     assert_eq!(network.told(A), []);
     network.disk.bets.fail(&[Operation::Sync]);
-    let now = network.now();
-    network.board.end_turn(now).unwrap_err();
-    network.attend_touched();
+    network.try_turn().unwrap_err();
     assert_eq!(network.told(A), []);
 }
 
 #[test]
 fn the_end_of_a_run_stores_what_was_staged_and_answers_it() {
     let mut network = Network::of(1);
-    network.sends(A, batch(1, [10]));
-    network.read();
+    network.peer(A);
     let now = network.now();
-    network.board.shut_down(now).unwrap();
-    network.attend_touched();
+    network.board_mut().receive(A, &batch(1, [10]), now);
+    network.shuts_down();
     assert_eq!(network.told(A), [Reply::RegisterBetOk]);
     assert_eq!(network.disk.stored_by(1), [10]);
 }
@@ -132,7 +127,7 @@ fn a_connection_that_is_gone_leaves_nothing_behind() {
         network.disconnects(id);
     }
     network.run();
-    assert!(network.board.lines.is_empty());
-    assert!(network.board.held.is_empty());
-    assert!(network.board.ended.is_empty());
+    assert!(network.board().lines.is_empty());
+    assert!(network.board().held.is_empty());
+    assert!(network.board().ended.is_empty());
 }

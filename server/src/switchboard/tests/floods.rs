@@ -22,7 +22,7 @@ fn a_peer_that_floods_and_does_not_read_makes_the_server_keep_little() {
         for _ in 0..8 {
             network.hears(A, message.repeat(times / 8));
         }
-        assert!(!network.board.wants_input(A));
+        assert!(!network.board().wants_input(A));
         assert!(network.kept_bytes(A) <= READ_BYTES);
         let answers_of_a_turn_bytes = 2 * READS_PER_TURN * READ_BYTES;
         assert!(network.outgoing_bytes(A) <= OUTGOING_BYTES_MAX + answers_of_a_turn_bytes);
@@ -41,15 +41,15 @@ fn a_peer_that_reads_at_last_is_answered_to_the_last_message() {
             network.peer(A).room = 0;
             network.hears(A, message.repeat(times));
             let mut takes = 0;
-            while !network.board.outgoing(A).unwrap().unsent().is_empty() {
+            while !network.board_mut().outgoing(A).unwrap().unsent().is_empty() {
                 network.takes(A, take_bytes);
                 network.run();
                 takes += 1;
                 assert!(takes < 1_000);
             }
             assert_eq!(network.told(A).len(), times);
-            assert!(network.board.wants_input(A));
-            assert_eq!(network.board.next_deadline(), None);
+            assert!(network.board().wants_input(A));
+            assert_eq!(network.board().next_deadline(), None);
         }
     }
 }
@@ -62,9 +62,9 @@ fn a_flood_from_a_parked_peer_stays_in_the_socket() {
         network.hears(A, ACK.repeat(READ_BYTES));
     }
     assert!(network.kept_bytes(A) <= READ_BYTES);
-    assert!(!network.board.wants_input(A));
+    assert!(!network.board().wants_input(A));
     network.hears(B, finish(2));
-    assert!(network.board.wants_input(A));
+    assert!(network.board().wants_input(A));
     assert_eq!(network.kept_bytes(A), 0);
     assert!(network.peer(A).unread.is_empty());
 }
@@ -74,7 +74,7 @@ fn a_backlogged_line_is_read_again_once_its_peer_has_taken_the_answers() {
     let mut network = Network::of(1);
     network.peer(A).room = 0;
     network.hears(A, batch(1, []).repeat(READ_BYTES));
-    assert!(!network.board.wants_input(A));
+    assert!(!network.board().wants_input(A));
     let unread = network.peer(A).unread.len();
     assert!(unread > 0);
     network.takes(A, OUTGOING_BYTES_MAX);
@@ -106,7 +106,7 @@ fn a_peer_that_never_takes_quite_everything_makes_the_server_keep_little() {
         network.takes(A, 15_000);
         network.run();
     }
-    assert!(network.board.outgoing(A).unwrap().unsent().len() <= OUTGOING_BYTES_MAX);
+    assert!(network.board_mut().outgoing(A).unwrap().unsent().len() <= OUTGOING_BYTES_MAX);
     assert!(network.outgoing_bytes(A) <= 2 * OUTGOING_BYTES_MAX);
 }
 
@@ -116,11 +116,11 @@ fn many_bets_fill_a_turn() {
     let batches = batch(1, [10; 1_000]).repeat(150);
     let now = network.now();
     network.peer(A);
-    assert!(!network.board.is_turn_full());
-    network.board.receive(A, &batches, now);
-    assert!(network.board.is_turn_full());
+    assert!(!network.board().is_turn_full());
+    network.board_mut().receive(A, &batches, now);
+    assert!(network.board().is_turn_full());
     network.turn();
-    assert!(!network.board.is_turn_full());
+    assert!(!network.board().is_turn_full());
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn many_answers_fill_a_turn_though_nothing_is_to_be_stored() {
     for number in 0..1000 {
         let id = ConnectionId(number);
         network.peer(id);
-        network.board.receive(id, &empty_batches, now);
-        if network.board.is_turn_full() {
+        network.board_mut().receive(id, &empty_batches, now);
+        if network.board().is_turn_full() {
             let becomes_free = (0..1000).any(|_| {
                 network.turn();
-                !network.board.is_turn_full()
+                !network.board().is_turn_full()
             });
             assert!(becomes_free, "what was held back never comes to an end");
             return;

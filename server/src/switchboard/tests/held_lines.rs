@@ -54,7 +54,7 @@ fn an_acknowledgement_sent_while_parked_does_no_harm_and_later_requests_are_hear
     let mut network = Network::of(2);
     network.hears(A, finish(1));
     network.hears(A, &ACK[..1]);
-    assert!(!network.board.wants_input(A));
+    assert!(!network.board().wants_input(A));
     network.hears(B, finish(2));
     assert_eq!(network.told_anew(A)[1..], [winners([])]);
     network.hears(A, [&ACK[1..], &REQUEST_WINNERS].concat());
@@ -69,12 +69,15 @@ fn a_parked_line_whose_wait_times_out_is_told_so_and_closed_whatever_it_sent_beh
             ..rules(2)
         });
         network.hears(A, [&finish(1)[..], behind].concat());
-        assert_eq!(network.board.next_deadline(), Some(Duration::from_secs(5)));
+        assert_eq!(
+            network.board().next_deadline(),
+            Some(Duration::from_secs(5))
+        );
         network.elapsed = Duration::from_secs(5);
         network.run();
         assert_eq!(network.told(A)[1..], [failed(Code::DrawTimeout)]);
         assert!(network.is_over(A));
-        assert_eq!(network.board.next_deadline(), None);
+        assert_eq!(network.board().next_deadline(), None);
     }
 }
 
