@@ -50,13 +50,7 @@ fn requests() -> Vec<(Vec<u8>, Request<'static>)> {
         (vec![0, 4], Request::Ack),
         (vec![0, 5], Request::AllBetsSent),
         (vec![0, 6], Request::RequestWinners),
-        (
-            vec![0, 8, 0, 1, 0, 0, 0, 5],
-            Request::Hello {
-                version: 1,
-                agency: 5,
-            },
-        ),
+        (vec![0, 8, 0, 1, 0, 0, 0, 5], Request::Hello { agency: 5 }),
         (vec![0, 32], Request::Status),
     ]
 }

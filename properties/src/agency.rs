@@ -191,8 +191,8 @@ impl Listener {
             assert!(frame.len() <= AGENCY_MESSAGE_BYTES_MAX);
             assert!(!self.has_asked, "nothing follows the question");
             match Request::parse(frame).unwrap() {
-                Request::Hello { version, agency } => {
-                    assert!(!self.has_greeted && version == 1 && agency == AGENCY);
+                Request::Hello { agency } => {
+                    assert!(!self.has_greeted && agency == AGENCY);
                     self.has_greeted = true;
                 }
                 Request::RegisterBets(bets) => {

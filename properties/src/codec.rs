@@ -89,9 +89,7 @@ fn encode(request: &Request<'_>) -> Vec<u8> {
         Request::AllBetsSent => vec![0, 5],
         Request::RequestWinners => vec![0, 6],
         Request::Status => vec![0, 32],
-        Request::Hello { version, agency } => {
-            [&[0, 8], &version.to_be_bytes()[..], &agency.to_be_bytes()].concat()
-        }
+        Request::Hello { agency } => [&[0, 8, 0, 1], &agency.to_be_bytes()[..]].concat(),
     }
 }
 

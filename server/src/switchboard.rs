@@ -197,7 +197,7 @@ fn next_request<'a, 'i: 'a>(
     let Some(frame) = frame else { return Ok(None) };
     match Request::parse(frame) {
         Ok(request) => Ok(Some(request)),
-        Err(malformed) => Err((Code::Malformed, malformed.to_string())),
+        Err(malformed) => Err((malformed.code(), malformed.to_string())),
     }
 }
 

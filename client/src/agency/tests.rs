@@ -93,10 +93,7 @@ fn step(agency: &mut Agency<Documents>) -> (Step, String) {
             }
             Request::AllBetsSent => "all".to_owned(),
             Request::RequestWinners => "winners?".to_owned(),
-            Request::Hello {
-                version: 1,
-                agency: 3,
-            } => "hello".to_owned(),
+            Request::Hello { agency: 3 } => "hello".to_owned(),
             other => format!("{other:?}"),
         });
         rest = &rest[length..];

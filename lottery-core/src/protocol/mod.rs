@@ -137,12 +137,25 @@ pub enum Malformed {
     /// The message's type is none of those that this side receives.
     #[error("message type {0} is unknown")]
     UnknownType(u16),
+    /// A Hello is of another protocol than ours.
+    #[error("Hello of version {0}, expected {VERSION}")]
+    OtherVersion(u16),
     /// The `u16` of a RegisterBetFailed is no [`Code`].
     #[error("failure code {0} is unknown")]
     UnknownCode(u16),
     /// The `u8` of a Welcome is no state.
     #[error("agency state {0} is unknown")]
     UnknownState(u8),
+}
+
+impl Malformed {
+    /// The code with which such a message is refused.
+    pub fn code(&self) -> Code {
+        match self {
+            Malformed::UnknownType(_) | Malformed::OtherVersion(_) => Code::UnknownMessage,
+            _ => Code::Malformed,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,6 @@ pub enum Request<'a> {
     RequestWinners,
     /// Says which agency speaks, so that it may go on where it was.
     Hello {
-        /// [`super::VERSION`], for an agency that speaks this protocol.
-        version: u16,
         /// The agency's number.
         agency: u32,
     },
@@ -47,10 +45,15 @@ impl<'a> Request<'a> {
             message_type::ACK => Request::Ack,
             message_type::ALL_BETS_SENT => Request::AllBetsSent,
             message_type::REQUEST_WINNERS => Request::RequestWinners,
-            message_type::HELLO => Request::Hello {
-                version: reader.u16()?,
-                agency: reader.u32()?,
-            },
+            message_type::HELLO => {
+                let version = reader.u16()?;
+                if version != super::VERSION {
+                    return Err(Malformed::OtherVersion(version));
+                }
+                Request::Hello {
+                    agency: reader.u32()?,
+                }
+            }
             message_type::STATUS => Request::Status,
             unknown => return Err(Malformed::UnknownType(unknown)),
         };

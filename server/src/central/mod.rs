@@ -17,7 +17,7 @@ use std::time::Duration;
 use lottery_core::bet::{Bet, UncheckedBet};
 use lottery_core::date::Date;
 use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{Code, Reply, Request, StatusReport, VERSION, Welcome};
+use lottery_core::protocol::{Code, Reply, Request, StatusReport, Welcome};
 use lottery_core::store::{Draw, Store, Winners};
 
 use crate::journal::{self, RefusalNews};
@@ -183,7 +183,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
             Request::Ack => Ok(()),
             Request::AllBetsSent => self.all_bets_sent(id),
             Request::RequestWinners => self.request_winners(id, now),
-            Request::Hello { version, agency } => self.hello(id, version, agency),
+            Request::Hello { agency } => self.hello(id, agency),
             Request::Status => {
                 self.answers.push(Answer::Status { connection: id });
                 Ok(())
@@ -271,11 +271,7 @@ impl<F: lottery_core::store::DiskFile> Central<F> {
         }
     }
 
-    fn hello(&mut self, id: ConnectionId, version: u16, agency: u32) -> Result<(), Refusal> {
-        if version != VERSION {
-            let reason = format!("Hello of version {version}, expected {VERSION}");
-            return Err(Refusal::because(Code::UnknownMessage, reason));
-        }
+    fn hello(&mut self, id: ConnectionId, agency: u32) -> Result<(), Refusal> {
         self.identify(id, agency)?;
         let tally = self.store.tally(agency);
         let state = match self.draw {

@@ -102,10 +102,7 @@ impl Lottery {
 }
 
 fn hello(agency: u32) -> Request<'static> {
-    Request::Hello {
-        version: VERSION,
-        agency,
-    }
+    Request::Hello { agency }
 }
 
 /// A batch of `agency` with a bet for each document.

@@ -4,16 +4,11 @@ use super::*;
 
 #[test]
 fn every_refusal_has_its_code_closes_the_connection_and_is_heard_once() {
-    let wrong_version = Request::Hello {
-        version: 2,
-        agency: 1,
-    };
     let invalid = bets([UncheckedBet {
         number: 10_000,
         ..bet(1, 10)
     }]);
     for (before, request, code) in [
-        (vec![], wrong_version, Code::UnknownMessage),
         (vec![], invalid, Code::InvalidBet),
         (vec![hello(1)], hello(2), Code::WrongAgency),
         (

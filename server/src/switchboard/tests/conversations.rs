@@ -62,6 +62,7 @@ fn bytes_that_are_no_request_have_their_code_and_nothing_behind_them_is_heard() 
     inner_length_off[14] = 0xff;
     for (bytes, code) in [
         (UNKNOWN.to_vec(), Code::UnknownMessage),
+        (vec![0, 8, 0, 2, 0, 0, 0, 1], Code::UnknownMessage),
         (four_gigabytes.to_vec(), Code::Malformed),
         (many_bets.to_vec(), Code::Malformed),
         (inner_length_off, Code::Malformed),
