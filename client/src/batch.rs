@@ -1,7 +1,9 @@
 //! A RegisterBets message under construction, within two bounds: bets, and bytes on the wire.
 
 use lottery_core::bet::Bet;
-use lottery_core::protocol::request::{BATCH_HEADER_BYTES, BET_LENGTH_BYTES, encode_batch_header};
+use lottery_core::protocol::request::{
+    BATCH_HEADER_BYTES, BET_LENGTH_BYTES, encode_batch_header, encode_counted_bet,
+};
 use lottery_core::protocol::{AGENCY_MESSAGE_BYTES_MAX, bet_encoding};
 
 /// Bets that will be sent in one message.
@@ -39,10 +41,7 @@ impl Batch {
         if self.count == self.bets_max || message_bytes > AGENCY_MESSAGE_BYTES_MAX {
             return false;
         }
-        // A bet has at most a few hundred bytes.
-        self.encoded
-            .extend_from_slice(&(bet_bytes as u32).to_be_bytes());
-        bet_encoding::encode(bet, &mut self.encoded);
+        encode_counted_bet(bet, &mut self.encoded);
         self.count += 1;
         true
     }

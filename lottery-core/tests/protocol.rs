@@ -129,8 +129,7 @@ fn every_request_has_the_bytes_of_the_protocol() {
     for bets in [0, 1, 3] {
         request::encode_batch_header(bets, &mut built);
         for _ in 0..bets {
-            built.extend_from_slice(&(bet_encoding::encoded_bytes(&bet) as u32).to_be_bytes());
-            bet_encoding::encode(&bet, &mut built);
+            request::encode_counted_bet(&bet, &mut built);
         }
     }
     request::encode_ack(&mut built);

@@ -8,7 +8,7 @@
 
 use fastrand::Rng;
 use lottery_core::protocol::reply::ReplyScanner;
-use lottery_core::protocol::{Code, FrameAssembler, Reply, bet_encoding, request};
+use lottery_core::protocol::{Code, FrameAssembler, Reply, request};
 use server::layers::ConnectionId;
 
 use crate::network::{Network, Outlook, Received};
@@ -212,7 +212,6 @@ fn encode(bets: &[OwnedBet], out: &mut Vec<u8>) {
     request::encode_batch_header(bets.len() as u32, out);
     for bet in bets {
         let bet = bet.as_bet();
-        out.extend_from_slice(&(bet_encoding::encoded_bytes(&bet) as u32).to_be_bytes());
-        bet_encoding::encode(&bet, out);
+        request::encode_counted_bet(&bet, out);
     }
 }

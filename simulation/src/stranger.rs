@@ -1,7 +1,7 @@
 //! Peers that are no agencies: they say something that is no good, and may wait for the answer.
 
 use fastrand::Rng;
-use lottery_core::protocol::{bet_encoding, request};
+use lottery_core::protocol::request;
 use server::layers::ConnectionId;
 
 use crate::network::{Network, Outlook, Received};
@@ -78,7 +78,6 @@ fn invalid_batch(agency: u32, rng: &mut Rng, out: &mut Vec<u8>) {
             bet.number = 10_000;
         }
         let bet = bet.as_bet();
-        out.extend_from_slice(&(bet_encoding::encoded_bytes(&bet) as u32).to_be_bytes());
-        bet_encoding::encode(&bet, out);
+        request::encode_counted_bet(&bet, out);
     }
 }

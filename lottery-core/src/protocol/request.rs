@@ -2,7 +2,7 @@
 
 use super::frame::{FrameError, Scan, Scanner};
 use super::{Malformed, TYPE_BYTES, bet_encoding, message_type, reader::Reader};
-use crate::bet::UncheckedBet;
+use crate::bet::{Bet, UncheckedBet};
 
 /// Bytes of a RegisterBets before its first bet: the type and the count.
 pub const BATCH_HEADER_BYTES: usize = TYPE_BYTES + 4;
@@ -103,6 +103,14 @@ pub fn encode_status(out: &mut Vec<u8>) {
 pub fn encode_batch_header(count: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&message_type::REGISTER_BETS.to_be_bytes());
     out.extend_from_slice(&count.to_be_bytes());
+}
+
+/// Appends a bet as a RegisterBets has it: its length, and its encoding.
+pub fn encode_counted_bet(bet: &Bet<'_>, out: &mut Vec<u8>) {
+    // A bet has at most a few hundred bytes.
+    let length = bet_encoding::encoded_bytes(bet) as u32;
+    out.extend_from_slice(&length.to_be_bytes());
+    bet_encoding::encode(bet, out);
 }
 
 /// Finds the end of a request without looking inside its bets.

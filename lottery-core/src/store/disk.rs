@@ -72,9 +72,7 @@ impl Folder {
     pub fn new(path: impl Into<PathBuf>) -> Folder {
         Folder { path: path.into() }
     }
-}
 
-impl Folder {
     /// Opens a file to look at it, which no server may use at the time.
     ///
     /// # Errors

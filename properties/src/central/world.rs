@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use lottery_core::bet::Bet;
 use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{Reply, bet_encoding, request};
+use lottery_core::protocol::{Reply, request};
 use lottery_core::store::{BETS_FILE, Disk, Store, load_bets};
 use lottery_simulation::disk::{Faults, SimDisk, SimFile};
 use lottery_simulation::statistics::Statistics;
@@ -131,8 +131,7 @@ impl World {
                 },
             };
             self.document += 1;
-            bytes.extend((bet_encoding::encoded_bytes(&bet) as u32).to_be_bytes());
-            bet_encoding::encode(&bet, &mut bytes);
+            request::encode_counted_bet(&bet, &mut bytes);
         }
         bytes
     }

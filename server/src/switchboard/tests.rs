@@ -7,7 +7,7 @@ mod held_lines;
 mod network;
 
 use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{Reply, bet_encoding, request};
+use lottery_core::protocol::{Reply, request};
 use network::Network;
 
 use super::*;
@@ -30,8 +30,7 @@ fn batch<const N: usize>(agency: u32, documents: [u32; N]) -> Vec<u8> {
     for document in documents {
         let bet = winning_bet(agency, document);
         let bet = bet.check(TODAY).unwrap();
-        bytes.extend_from_slice(&(bet_encoding::encoded_bytes(&bet) as u32).to_be_bytes());
-        bet_encoding::encode(&bet, &mut bytes);
+        request::encode_counted_bet(&bet, &mut bytes);
     }
     bytes
 }
