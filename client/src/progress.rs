@@ -24,7 +24,7 @@ const PARTS: u64 = 10;
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 const BAR: &str = "agency {prefix} {wide_bar:.green} {pos}/{len} bets  {rate}  {eta} left";
-const SPINNER: &str = "agency {prefix} {spinner} {wide_msg}";
+const SPINNER: &str = "agency {prefix} {spinner} {msg}";
 
 /// The terminal, when a person watches: both outputs lead there, and nobody set `NO_COLOR`.
 pub fn terminal() -> Option<MultiProgress> {
