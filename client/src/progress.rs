@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -134,7 +133,7 @@ fn watch_missing(bar: &ProgressBar, network: &Network) {
             &Interruption::never(),
         )
     };
-    let mut stream: Option<TcpStream> = None;
+    let mut stream = connect().ok();
     while !bar.is_finished() {
         let report = match &mut stream {
             Some(stream) => status::ask(stream).ok(),
@@ -158,9 +157,7 @@ fn watch_missing(bar: &ProgressBar, network: &Network) {
                 }
             }
         }
-        if report.is_some() || stream.is_none() {
-            thread::sleep(STATUS_INTERVAL);
-        }
+        thread::sleep(STATUS_INTERVAL);
     }
 }
 

@@ -109,7 +109,11 @@ pub fn level() -> Kind<LevelFilter> {
         ("CRITICAL", LevelFilter::Off),
     ]);
     Kind::new(levels.expected.clone(), move |text| {
-        levels.read(&text.to_ascii_uppercase())
+        match text.to_ascii_uppercase().as_str() {
+            // Python has both names, and recommends the longer one.
+            "WARN" => levels.read("WARNING"),
+            name => levels.read(name),
+        }
     })
 }
 
@@ -203,6 +207,7 @@ mod tests {
     fn levels_are_those_of_python_in_any_case() {
         assert_eq!(level().read("debug"), Some(LevelFilter::Debug));
         assert_eq!(level().read("Warning"), Some(LevelFilter::Warn));
+        assert_eq!(level().read("warn"), Some(LevelFilter::Warn));
         assert_eq!(level().read("CRITICAL"), Some(LevelFilter::Off));
         assert_eq!(level().read("verbose"), None);
     }
