@@ -27,3 +27,16 @@ test_make_fuzz_runs_every_target() {
         expect_contains "$output" "==== $(basename "$target" .rs)" "the targets run"
     done
 }
+
+test_make_datasets_writes_the_files_asked_for() {
+    local output
+    output=$(make -s datasets AGENCIES=2 BETS=10 SEED=7 ARGS="--output made")
+    expect_contains "$output" "made/agency-2.csv: 10 bets" "what it tells"
+    expect_equal "$(wc -l <made/agency-1.csv)" 10 "rows"
+}
+
+test_make_build_builds_both_programs() {
+    make -s build
+    "$CARGO_TARGET_DIR/release/server" --version
+    "$CARGO_TARGET_DIR/release/client" --version
+}
