@@ -30,6 +30,7 @@ pub fn check_requests(input: &[u8]) {
     for frame in input.frames(|| RequestScanner::new(bytes_max), kept_max) {
         match Request::parse(frame) {
             Ok(request) => check_request(&request, frame),
+            Err(Malformed::OtherVersion(version)) => assert_ne!(version, 1),
             Err(Malformed::Overrun { .. } | Malformed::Excess(_)) => {}
             Err(other) => panic!("{other} in a frame that the scanner knew: {frame:?}"),
         }

@@ -16,7 +16,10 @@ test_make_docker_compose_up_comes_to_the_draw_and_tells_each_agency_its_winners(
     expect_no_failure server client1 client2 client3 client4 client5
     expect_equal "$(stored_bets)" "$(cat .data/agency-[1-5].csv | wc -l)" "stored bets"
 
+    make -s docker-compose-logs >followed 2>&1 &
+    wait_until 30 "the followed logs" grep -q 'action: sorteo' followed
     make docker-compose-down
+    wait $! || true # Following ends with the containers.
     expect_equal "$(docker ps -aq --filter label=com.docker.compose.project=tp0)" "" "containers left"
     expect_equal "$(docker network ls -q --filter name="$network")" "" "networks left"
 }
