@@ -24,7 +24,7 @@ help: ## This list
 
 .PHONY: run
 run: unpack-datasets ## The whole lottery on this machine: the central, 5 agencies, the draw, a table (ARGS=--help for options)
-	cargo build --release --package server --package client --package lottery-demo
+	cargo build --release --package lottery-demo
 	$${CARGO_TARGET_DIR:-target}/release/lottery-demo $(ARGS)
 
 .PHONY: test
@@ -35,9 +35,20 @@ test: ## Every test that needs only cargo
 test-scripts: ## The tests of the scripts and of this Makefile
 	./tests/run tests/scripts
 
+.PHONY: test-browser
+test-browser: ## HTTP, the board in a real browser, the metrics: says loudly what it lacks and skips
+	cargo build --package server
+	@for test in listener board metrics; do \
+		echo "==== $$test"; python3 tests/browser/$$test.py || [ $$? = 77 ] || exit 1; \
+	done
+
 .PHONY: build
 build: ## The programs, optimized, in target/release
 	cargo build --release --workspace
+
+.PHONY: dist
+dist: ## Static programs for this machine's kind, with completions, man pages and checksums, in dist/
+	./scripts/dist.sh
 
 .PHONY: lint
 lint: ## Formatting, clippy and the documentation, as CI checks them
@@ -51,15 +62,19 @@ lint-scripts: ## The shell scripts under shellcheck
 
 .PHONY: datasets
 datasets: ## Make .data/agency-N.csv again, or others: AGENCIES=5 BETS=1000 SEED=1
-	cargo run --release --package lottery-bench --bin datasets -- \
+	cargo run --release --package lottery-bench -- datasets \
 		$(if $(AGENCIES),--agencies $(AGENCIES)) $(if $(BETS),--bets $(BETS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: certificates
+certificates: ## An authority and certificates for mutual TLS, as far as they are missing: AGENCIES=5 DIR=certificates
+	@$(if $(DIR),DIR=$(DIR)) $(if $(NAMES),NAMES=$(NAMES)) ./scripts/certificates.sh $(AGENCIES)
 
 .PHONY: simulate
 simulate: ## The lottery in worlds where everything fails: SEEDS=100000 FIRST_SEED=0, or one again with SEED=7
 	cargo run --release --package lottery-simulation -- \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) --first-seed $(or $(FIRST_SEED),0))
 
-# What is found goes to fuzz/target, so that a run leaves the committed corpora as they are. Sanitizers look for
+# What is found goes to tests/fuzz/target, so that a run leaves the committed corpora as they are. Sanitizers look for
 # the errors of unsafe code; this project has none, and finds eight times as much in the same time without.
 SECONDS_EACH ?= 10
 
@@ -68,22 +83,23 @@ fuzz: ## A short run of each fuzz target, from the committed corpora: SECONDS_EA
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || { \
 		echo "make fuzz needs: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
 	@set -e; if [ -d /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
-	for target in $$(cargo +nightly fuzz list); do \
+	for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); do \
 		echo "==== $$target"; \
-		mkdir -p fuzz/target/corpus/$$target; \
-		cargo +nightly fuzz run --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+		mkdir -p tests/fuzz/target/corpus/$$target; \
+		cargo +nightly fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target \
+			tests/fuzz/target/corpus/$$target tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(SECONDS_EACH) -max_len=6000 -rss_limit_mb=1024 -timeout=10 -verbosity=0 -print_final_stats=1; \
 	done
 
 .PHONY: bench
-bench: ## How fast it is, into bench/RESULTS.md: QUICK=1 for two minutes, or ROWS=clients-x50,start only to look
+bench: ## How fast it is, into bench/RESULTS.md; QUICK=1: in two minutes, into target/bench; ROWS=clients-x50,start: only printed
 	cargo build --release --package server --package client --package lottery-bench
-	cargo run --release --package lottery-bench --bin bench -- \
-		$(if $(QUICK),--quick) $(if $(ROWS),--only $(ROWS)) $(ARGS)
+	$${CARGO_TARGET_DIR:-target}/release/lottery-bench measure $(if $(ROWS),--only $(ROWS), \
+		--output $(if $(QUICK),$${CARGO_TARGET_DIR:-target}/bench,bench)) $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-micro
-bench-micro: ## The microbenchmarks of codec, store and client, one by one: NAME=decode for some
-	cargo bench --package lottery-bench --bench protocol --bench store --bench client -- $(NAME)
+bench-micro: ## The microbenchmarks of codec, store and client: NAME=decode for some
+	cargo bench --package lottery-bench --bench micro -- $(NAME)
 
 ## With Docker
 
@@ -99,6 +115,14 @@ docker-compose-up: docker-compose-dev.yaml unpack-datasets ## Build the images a
 .PHONY: docker-compose-logs
 docker-compose-logs: ## Follow what its containers say
 	$(DEV) logs -f
+
+.PHONY: docker-compose-board
+docker-compose-board: ## Where its board is, for a browser on this machine
+	@echo "http://$$($(DEV) port server 8080)/"
+
+.PHONY: docker-compose-winners
+docker-compose-winners: ## Its winners, once the draw was held: ARGS="--agency 1 --format csv"
+	@$(DEV) exec -T server /server winners $(ARGS)
 
 .PHONY: docker-compose-down
 docker-compose-down: ## Stop and remove its containers

@@ -12,6 +12,10 @@ usage: $0 [FILE [CLIENTS [MODE]]]
   FILE     the compose file to make, to be run from this folder (default: docker-compose-dev.yaml)
   CLIENTS  how many clients, 0 to $clients_max (default: 5)
   MODE     lottery, single-bet or echo (default: the environment's MODE, else lottery)
+
+In the environment:
+  SERVER_DIALECT, DIALECT_PORTS  are handed to the server when they are set
+  TLS=1                          mutual TLS, with the certificates that make certificates has made
 USAGE
 }
 
@@ -48,16 +52,36 @@ lottery | single-bet | echo) ;;
 *) refuse "MODE is '$mode', not lottery, single-bet or echo" ;;
 esac
 
+case ${SERVER_DIALECT-}${DIALECT_PORTS-} in
+*[!a-z0-9:,]*) refuse "SERVER_DIALECT and DIALECT_PORTS are such as native and frames:12346,lines:12348" ;;
+esac
+
+case ${TLS-} in
+'' | 0) tls=no ;;
+1) tls=yes ;;
+*) refuse "TLS is '$TLS', not 1 or 0" ;;
+esac
+if [ "$tls" = yes ]; then
+    [ "$mode" != echo ] || refuse "mode echo has no TLS"
+    # The engine would make missing folders itself, as root.
+    folder=$(dirname "$file")/certificates
+    for name in server $(seq -f agency-%.0f "$clients"); do
+        [ -e "$folder/$name/cert.pem" ] || refuse "there is no $folder/$name; make certificates AGENCIES=$clients makes it"
+    done
+fi
+
 # A file that cannot be made whole must leave the one that is there as it was.
 unfinished=$file.unfinished.$$
 trap 'rm -f "$unfinished"' EXIT
 trap 'exit 1' HUP INT TERM
 
-awk -v clients="$clients" -v mode="$mode" '
+awk -v clients="$clients" -v mode="$mode" -v tls="$tls" '
 BEGIN {
     value["CLIENTS"] = clients
     value["MODE"] = mode
     value["SERVER_MODE"] = mode == "echo" ? "echo" : "lottery"
+    value["SERVER_DIALECT"] = ENVIRON["SERVER_DIALECT"]
+    value["DIALECT_PORTS"] = ENVIRON["DIALECT_PORTS"]
     keep = 1
 
     # Counts without a common factor, so that no two clients share both names.
@@ -78,6 +102,9 @@ function holds(condition) {
     if (condition == "template only") return 0
     if (condition == "first client") return value["ID"] == 1
     if (condition == "single-bet") return mode == "single-bet"
+    if (condition == "no echo") return mode != "echo"
+    if (condition == "TLS") return tls == "yes"
+    if (condition ~ /^(SERVER_DIALECT|DIALECT_PORTS)$/) return value[condition] != ""
     printf "%s:%d: unknown marker: %s\n", FILENAME, FNR, condition >"/dev/stderr"
     exit 1
 }
@@ -106,3 +133,11 @@ in_client { client_line[++client_lines] = $0; next }
 ' "$template" >"$unfinished"
 
 mv "$unfinished" "$file"
+
+# The file is of use all the same: the data may come later.
+if [ "$mode" = lottery ]; then
+    id=1
+    while [ "$id" -le "$clients" ] && [ -f "$(dirname "$file")/.data/agency-$id.csv" ]; do id=$((id + 1)); done
+    [ "$id" -gt "$clients" ] ||
+        printf '%s: warning: there is no .data/agency-%s.csv; make datasets AGENCIES=%s makes what is missing\n' "$0" "$id" "$clients" >&2
+fi

@@ -17,8 +17,8 @@ class Refused(Exception):
 def encode_bet(agency, first_name, last_name, document, birthdate, number):
     """The bytes of a bet, or a ValueError when the fields are none that the central takes."""
     names = [first_name.encode(), last_name.encode()]
-    day, today = datetime.date.fromisoformat(birthdate), datetime.datetime.now(datetime.timezone.utc).date()
-    if not (all(1 <= len(name) <= 255 for name in names) and BIRTHDATE_MIN <= day <= today
+    day = datetime.date.fromisoformat(birthdate)
+    if not (all(1 <= len(name) <= 255 for name in names) and BIRTHDATE_MIN <= day
             and all(unicodedata.category(character) != "Cc" for character in first_name + last_name)
             and day.isoformat() == birthdate and (document + number).isascii() and (document + number).isdigit()
             and 1 <= int(document) < 2**32 and 0 <= int(number) <= 9999):
@@ -44,11 +44,11 @@ def batches(bets):
     """RegisterBets messages with these bets, as few as the bound allows."""
     batch, batch_bytes = [], 6
     for bet in bets:
-        if batch_bytes + 4 + len(bet) > MESSAGE_BYTES_MAX:
+        if batch_bytes + 8 + len(bet) > MESSAGE_BYTES_MAX:
             yield struct.pack(">HI", REGISTER_BETS, len(batch)) + b"".join(batch)
             batch, batch_bytes = [], 6
-        batch.append(struct.pack(">I", len(bet)) + bet)
-        batch_bytes += 4 + len(bet)
+        batch.append(struct.pack(">Q", len(bet)) + bet)
+        batch_bytes += 8 + len(bet)
     if batch: yield struct.pack(">HI", REGISTER_BETS, len(batch)) + b"".join(batch)
 
 def take(stream, layout):

@@ -45,3 +45,8 @@ wait_until() {
         sleep 0.1
     done
 }
+
+# commands_of DOCUMENT HEADING: the lines of the shell blocks under the heading.
+commands_of() {
+    awk -v heading="$2" '/^#+ / && !shell { here = $0; sub(/^#+ /, "", here) } /^```/ { shell = $0 == "```sh"; next } shell && here == heading' "$1"
+}

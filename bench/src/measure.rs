@@ -1,355 +1,243 @@
-//! Doing the runs: each row some times over, the floor and ours in turn.
+//! The one runner of all rows: the floor and ours in turn, and the figures of what they cost.
 
-use std::path::Path;
-use std::time::Duration;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+use tempfile::TempDir;
 
-use crate::histogram::Histogram;
-use crate::rows::{DEFAULT_PACE, Driver, Row};
-use crate::statistics::Spread;
-use crate::trial::data::{BUNDLED_AGENCIES, Bets, Library};
-use crate::trial::lottery::{Agencies, Cost, Pace, run};
-use crate::trial::store::{FullStore, StoreCost, start_empty};
-use crate::trial::syscalls::{self, Calls};
-use crate::trial::{Programs, Workspace, floor};
+use crate::datasets::{AgencyPlan, Options};
+use crate::figures::{Figures, figures};
+use crate::load::{self, Outcome};
+use crate::process::{Process, STORAGE, Server, cpu_seconds_of_ended_children};
+use crate::rows::{Driver, Row};
+use crate::wire::Script;
 
-/// Starts on an empty folder that are measured: each takes but milliseconds.
-const STARTS: usize = 20;
+/// Shares of the batches, and the figures that say within how many milliseconds they are answered.
+const ANSWER_MS: [(f64, &str); 4] = [
+    (0.5, "p50, ms"),
+    (0.9, "p90, ms"),
+    (0.99, "p99, ms"),
+    (1.0, "max, ms"),
+];
 
-/// Times the bundled data of which the store is opened and drawn over.
-const STORE_TIMES: u32 = 50;
+/// System calls that are told by name, after their total.
+const CALLS_SHOWN: usize = 8;
 
 /// Everything that runs need.
 pub struct Bench {
-    /// What is run.
-    pub programs: Programs,
-    /// Where.
-    pub workspace: Workspace,
+    /// The folder of the programs `server` and `client`.
+    pub programs: PathBuf,
+    /// The folder in which everything happens.
+    pub folder: TempDir,
     /// How often each row is run.
     pub pairs: usize,
-    /// The bets.
-    pub library: Library,
-}
-
-/// What the runs of a row cost.
-#[derive(Debug)]
-pub struct Measured {
-    /// The row.
-    pub row: Row,
-    /// Bets of a run.
-    pub bets: u64,
-    /// A cost for each run.
-    costs: Vec<Cost>,
-    /// The time of the floor before each run.
-    floors: Vec<Duration>,
-    /// The answer times of all runs, where they are known.
-    pub answer_times: Option<Histogram>,
-}
-
-impl Measured {
-    /// Seconds of a run.
-    pub fn seconds(&self) -> Spread {
-        self.spread(|cost| cost.elapsed.as_secs_f64())
-    }
-
-    /// Bets a second.
-    pub fn bets_per_second(&self) -> Spread {
-        self.spread(|cost| cost.bets as f64 / cost.elapsed.as_secs_f64())
-    }
-
-    /// A run's time as multiple of the floor's that preceded it.
-    pub fn ratio(&self) -> Spread {
-        let pairs = self.costs.iter().zip(&self.floors);
-        let ratios = pairs.map(|(cost, floor)| cost.elapsed.as_secs_f64() / floor.as_secs_f64());
-        some(Spread::of(ratios))
-    }
-
-    /// Seconds of the floor.
-    pub fn floor_seconds(&self) -> Spread {
-        some(Spread::of(self.floors.iter().map(Duration::as_secs_f64)))
-    }
-
-    /// Nanoseconds of the server's processor time for a bet.
-    pub fn cpu_ns_per_bet(&self) -> Spread {
-        self.spread(|cost| cost.server.cpu.as_nanos() as f64 / cost.bets as f64)
-    }
-
-    /// Nanoseconds of the real clients' processor time for a bet.
-    pub fn clients_cpu_ns_per_bet(&self) -> Option<Spread> {
-        Spread::of(self.costs.iter().filter_map(|cost| {
-            let cpu = cost.clients_cpu?;
-            Some(cpu.as_nanos() as f64 / cost.bets as f64)
-        }))
-    }
-
-    /// The share of the server's in the kernel, from 0 to 1.
-    pub fn system_share(&self) -> f64 {
-        let sum = |part: fn(&Cost) -> Duration| self.costs.iter().map(part).sum::<Duration>();
-        let (system, all) = (sum(|cost| cost.server.system), sum(|cost| cost.server.cpu));
-        (system.as_secs_f64() / all.as_secs_f64()).min(1.0)
-    }
-
-    /// Microseconds of the server's processor time for an agency.
-    pub fn cpu_us_per_agency(&self) -> Spread {
-        let agencies = f64::from(self.row.agencies);
-        self.spread(|cost| cost.server.cpu.as_secs_f64() * 1e6 / agencies)
-    }
-
-    /// Microseconds of a run for an agency.
-    pub fn us_per_agency(&self) -> Spread {
-        let agencies = f64::from(self.row.agencies);
-        self.spread(|cost| cost.elapsed.as_secs_f64() * 1e6 / agencies)
-    }
-
-    /// The server's peak of memory, in MiB.
-    pub fn peak_mib(&self) -> Spread {
-        self.spread(|cost| cost.server.peak_bytes as f64 / f64::from(1 << 20))
-    }
-
-    fn spread(&self, figure: impl Fn(&Cost) -> f64) -> Spread {
-        some(Spread::of(self.costs.iter().map(figure)))
-    }
-}
-
-fn some(spread: Option<Spread>) -> Spread {
-    spread.expect("a row is run at least once")
-}
-
-/// What opening and drawing cost, over all runs.
-#[derive(Debug)]
-pub struct StoreMeasured {
-    /// Bets in the store.
-    pub bets: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    costs: Vec<StoreCost>,
-}
-
-impl StoreMeasured {
-    /// Megabytes a second from the start of the server to listening.
-    pub fn opening_mb_per_second(&self) -> Spread {
-        self.spread(|cost| self.bytes as f64 / 1e6 / cost.opening.as_secs_f64())
-    }
-
-    /// Milliseconds from the last closing to the last winners.
-    pub fn draw_ms(&self) -> Spread {
-        self.spread(|cost| cost.draw.as_secs_f64() * 1e3)
-    }
-
-    /// Milliseconds that another connection waited at most.
-    pub fn longest_wait_ms(&self) -> Spread {
-        self.spread(|cost| cost.longest_wait.as_secs_f64() * 1e3)
-    }
-
-    /// Answers that the other connection had during the draw.
-    pub fn probes(&self) -> Spread {
-        self.spread(|cost| cost.probes as f64)
-    }
-
-    /// The server's peak of memory, in MiB.
-    pub fn peak_mib(&self) -> Spread {
-        self.spread(|cost| cost.peak_bytes as f64 / f64::from(1 << 20))
-    }
-
-    fn spread(&self, figure: impl Fn(&StoreCost) -> f64) -> Spread {
-        some(Spread::of(self.costs.iter().map(figure)))
-    }
-}
-
-/// The system calls of a run.
-#[derive(Debug)]
-pub struct CountedCalls {
-    /// What was run.
-    pub what: &'static str,
-    /// Batches of the run.
-    pub batches: u64,
-    /// The calls, the most frequent first.
-    pub calls: Vec<Calls>,
 }
 
 impl Bench {
-    /// Programs to be run in a new folder in `parent`, each row `pairs` times.
-    ///
-    /// # Errors
-    ///
-    /// When the folder cannot be made.
-    pub fn new(programs: Programs, parent: &Path, pairs: usize) -> Result<Bench> {
-        let workspace = Workspace::new(parent)?;
-        Ok(Bench {
-            programs,
-            library: Library::new(workspace.path().join("data")),
-            workspace,
-            pairs,
-        })
-    }
-
-    /// Runs a row: the floor, ours, the floor, ours …
-    ///
-    /// # Errors
-    ///
-    /// When a run fails.
-    pub fn row(&mut self, row: Row) -> Result<Measured> {
-        let name = row.name();
-        let measured = match row.driver {
-            Driver::Clients => self.client_row(row),
-            Driver::Load { greets } => self.load_row(row, greets),
-        };
-        measured.with_context(|| format!("row {name}"))
-    }
-
-    fn client_row(&mut self, row: Row) -> Result<Measured> {
-        let data = self.library.data(row.bets, row.agencies)?;
-        let files = &data.files;
-        let (programs, workspace) = (&self.programs, &self.workspace);
-        in_turn(
-            row,
-            self.pairs,
-            || floor::with_processes(programs, workspace, files, data.bytes),
-            || self.lottery(&row, Agencies::Clients { files }),
-        )
-    }
-
-    fn load_row(&mut self, row: Row, greets: bool) -> Result<Measured> {
-        let scripts = &self
-            .library
-            .lottery_scripts(row.bets, row.pace.batch_bets)?;
-        let floor_scripts = &self.library.floor_scripts(row.bets)?;
-        let agencies = Agencies::Load {
-            agencies: row.agencies,
-            scripts,
-            greets,
-        };
-        let (programs, workspace) = (&self.programs, &self.workspace);
-        in_turn(
-            row,
-            self.pairs,
-            || floor::with_load(programs, workspace, floor_scripts, row.agencies),
-            || self.lottery(&row, agencies),
-        )
-    }
-
-    fn lottery(&self, row: &Row, agencies: Agencies<'_>) -> Result<Cost> {
-        let Row {
-            durability, pace, ..
-        } = *row;
-        run(
-            &self.programs,
-            &self.workspace,
-            durability,
-            &[],
-            agencies,
-            pace,
-        )
-    }
-
-    /// Opens a large store after a crash and holds the draw over it, again and again.
-    ///
-    /// # Errors
-    ///
-    /// When a run fails.
-    pub fn store(&mut self) -> Result<StoreMeasured> {
-        let bets = Bets::Bundled { times: STORE_TIMES };
-        let files = self.library.data(bets, BUNDLED_AGENCIES)?.files;
-        let store = FullStore::fill(self.workspace.storage(), &files)?;
-        let costs = (0..self.pairs).map(|_| store.open_and_draw(&self.programs, &self.workspace));
-        let costs = costs.collect::<Result<_>>()?;
-        self.workspace.clean()?;
-        Ok(StoreMeasured {
-            bets: store.bets,
-            bytes: store.bytes,
-            costs,
-        })
-    }
-
-    /// Milliseconds from the start of a server on an empty folder to listening.
-    ///
-    /// # Errors
-    ///
-    /// When a server fails.
-    pub fn starts_ms(&self) -> Result<Spread> {
-        let starts = (0..STARTS).map(|_| {
-            let start = start_empty(&self.programs, &self.workspace)?;
-            Ok(start.as_secs_f64() * 1e3)
-        });
-        Ok(some(Spread::of(starts.collect::<Result<Vec<_>>>()?)))
-    }
-
-    /// Counts system calls; `None` without strace.
-    ///
-    /// # Errors
-    ///
-    /// When a run fails.
-    pub fn system_calls(&mut self) -> Result<Option<Vec<CountedCalls>>> {
-        if !syscalls::is_available() {
-            return Ok(None);
-        }
-        let five = Bets::Bundled { times: 1 };
-        let one_at_a_time = Pace {
-            window: 1,
-            ..DEFAULT_PACE
-        };
-        let runs = [
-            ("5 agencies, window 128, no", five, 5, "no", DEFAULT_PACE),
-            (
-                "5 agencies, window 128, always",
-                five,
-                5,
-                "always",
-                DEFAULT_PACE,
-            ),
-            ("5 agencies, window 1, no", five, 5, "no", one_at_a_time),
-            (
-                "1,000 agencies of one batch, no",
-                Bets::Each,
-                1000,
-                "no",
-                DEFAULT_PACE,
-            ),
-        ];
-        let mut counted = Vec::new();
-        for (what, bets, agencies, durability, pace) in runs {
-            let scripts = &self.library.lottery_scripts(bets, pace.batch_bets)?;
-            let shares = if scripts.len() == 1 { agencies } else { 1 };
-            let messages: usize = scripts.iter().map(|script| script.messages()).sum();
-            let load = Agencies::Load {
-                agencies,
-                scripts,
-                greets: true,
+    /// Runs a row: the floor, ours, the floor, ours … so that what disturbs the machine disturbs both.
+    pub fn row(&self, name: &str) -> Result<Vec<Figures>> {
+        let row = Row::named(name)?;
+        let agencies = self.agencies(&row)?;
+        let runs = (0..self.pairs).map(|_| {
+            let floor = match row.driver {
+                Driver::Calls => None,
+                _ => Some(self.floor(&agencies).context("the floor")?),
             };
-            let (programs, workspace) = (&self.programs, &self.workspace);
-            counted.push(CountedCalls {
-                what,
-                batches: messages as u64 * u64::from(shares),
-                calls: syscalls::count(programs, workspace, durability, load, pace)?,
-            });
+            self.clean()?;
+            let run = self.lottery(&row, &agencies, floor)?;
+            self.clean()?;
+            Ok(run)
+        });
+        runs.collect()
+    }
+
+    /// A file of the server's storage.
+    pub fn stored(&self, file: &str) -> PathBuf {
+        self.folder.path().join(STORAGE).join(file)
+    }
+
+    /// Removes what the last run stored and waits until the medium has whatever it is still to get,
+    /// so that no run pays for the one before.
+    pub fn clean(&self) -> Result<()> {
+        // What is not there need not be removed.
+        let _ = fs::remove_dir_all(self.stored(""));
+        rustix::fs::sync();
+        // A firewall whose table of connections fills drops packets, and a run would measure how long
+        // TCP waits to try again. Most machines have no such table.
+        let read = |file: &str| {
+            let text = fs::read_to_string(format!("/proc/sys/net/netfilter/{file}")).ok()?;
+            text.trim().parse::<u64>().ok()
+        };
+        while let (Some(count), Some(max)) = (read("nf_conntrack_count"), read("nf_conntrack_max"))
+            && count > max / 2
+        {
+            sleep(Duration::from_millis(100));
         }
-        Ok(Some(counted))
+        Ok(())
+    }
+
+    /// Makes what the agencies of a row read or send.
+    pub fn agencies(&self, row: &Row) -> Result<Agencies> {
+        let mut agencies = Agencies::default();
+        for plan in Options::plan_of(&row.data)? {
+            let floor = Script::floor(&plan);
+            if row.driver == Driver::Clients {
+                let file = format!("agency-{}.csv", plan.agency);
+                agencies.files.push(self.folder.path().join(file));
+                fs::write(&agencies.files[agencies.plans.len()], &floor.bytes)?;
+            } else {
+                agencies.ours.push(Script::native(&plan, row.batch_bets));
+            }
+            agencies.floor.push(floor);
+            agencies.plans.push(plan);
+        }
+        Ok(agencies)
+    }
+
+    /// Seconds of the floor.
+    fn floor(&self, agencies: &Agencies) -> Result<f64> {
+        let program = std::env::current_exe()?;
+        let output = self.folder.path().join("floor.output");
+        let mut command = Command::new(&program);
+        command.arg("floor-server").arg(&output);
+        let mut server = Process::start(command.stdout(Stdio::piped()), &[])?;
+        let stdout = server.0.stdout.take().context("no output")?;
+        let mut address = String::new();
+        BufReader::new(stdout).read_line(&mut address)?;
+        let address = address.trim();
+        let outcome = agencies.run(&agencies.floor, address.parse()?, 1, |_, file| {
+            let mut command = Command::new(&program);
+            command.args(["floor-agency", address]).arg(file);
+            Process::start(&mut command, &[])
+        })?;
+        drop(server);
+        let sent: usize = agencies.floor.iter().map(|script| script.bytes.len()).sum();
+        let stored = output.metadata()?.len() as usize;
+        ensure!(stored == sent, "stored {stored} of {sent} bytes");
+        fs::remove_file(output)?;
+        Ok(outcome.elapsed.as_secs_f64())
+    }
+
+    /// Runs a lottery, checks that every bet is stored, and leaves the storage. The floor took so many
+    /// seconds.
+    pub fn lottery(&self, row: &Row, agencies: &Agencies, floor: Option<f64>) -> Result<Figures> {
+        let mut command = Command::new(self.programs.join("server"));
+        let summary = self.folder.path().join("strace.summary");
+        if row.driver == Driver::Calls {
+            command = Command::new("strace");
+            // With -D the tracer is the grandchild, so that the process we signal is the server.
+            command.args(["-D", "-f", "-c", "-o"]).arg(&summary);
+            command.arg(self.programs.join("server"));
+        }
+        let count = agencies.plans.len();
+        let server = Server::start(command, self.folder.path(), count, row.durability)?;
+        let clients_before = cpu_seconds_of_ended_children()?;
+        let outcome = agencies.run(&agencies.ours, server.address, row.window, |id, file| {
+            let mut command = Command::new(self.programs.join("client"));
+            let settings = [
+                ("CLI_ID", &*id.to_string()),
+                ("CLI_SERVER_ADDRESS", &server.address.to_string()),
+                ("CLI_BATCH_MAXAMOUNT", &row.batch_bets.to_string()),
+                ("CLI_BATCH_WINDOW", &row.window.to_string()),
+                ("CLI_DATA_PATH", &file.to_string_lossy()),
+            ];
+            command.current_dir(self.folder.path());
+            Process::start(command.stdout(Stdio::null()), &settings)
+        })?;
+        let clients_cpu_seconds = cpu_seconds_of_ended_children()? - clients_before;
+        let usage = server.usage()?;
+        server.stop()?;
+        // A bet has no line break, so its row is a line.
+        let stored = fs::read(self.stored("bets.csv"))?;
+        let stored = stored.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let sent = agencies.plans.iter().map(|plan| u64::from(plan.bets));
+        let sent = sent.sum::<u64>();
+        ensure!(stored == sent, "{stored} of {sent} bets are stored");
+        if row.driver == Driver::Calls {
+            let batches: usize = agencies.ours.iter().map(|script| script.ends.len()).sum();
+            return calls_per_batch(&summary, batches as f64);
+        }
+        let (bets, seconds) = (sent as f64, outcome.elapsed.as_secs_f64());
+        let kernel_share = (usage.kernel_seconds / usage.cpu_seconds).min(1.0);
+        let mut run = figures([("bets/s", bets / seconds)]);
+        run.extend(figures(floor.map(|floor| ("× floor", seconds / floor))));
+        run.extend(figures([
+            ("server CPU, ns/bet", usage.cpu_seconds * 1e9 / bets),
+            ("in the kernel, %", kernel_share * 100.0),
+            ("server memory, MiB", usage.peak_mib),
+        ]));
+        if row.driver == Driver::Clients {
+            let ns = clients_cpu_seconds * 1e9 / bets;
+            run.extend(figures([("clients' CPU, ns/bet", ns)]));
+        } else {
+            let ms = |share| outcome.answer_ns.value_at_quantile(share) as f64 / 1e6;
+            run.extend(figures(ANSWER_MS.map(|(share, name)| (name, ms(share)))));
+        }
+        Ok(run)
     }
 }
 
-/// The floor and ours in turn, so that what disturbs the machine disturbs both.
-fn in_turn(
-    row: Row,
-    pairs: usize,
-    floor: impl Fn() -> Result<Duration>,
-    ours: impl Fn() -> Result<Cost>,
-) -> Result<Measured> {
-    let (mut costs, mut floors) = (Vec::new(), Vec::new());
-    let mut answer_times: Option<Histogram> = None;
-    for _ in 0..pairs {
-        floors.push(floor()?);
-        let cost = ours()?;
-        if let Some(times) = &cost.answer_times {
-            answer_times.get_or_insert_default().merge(times);
+/// The agencies of a row, ready to be started: files for processes, or scripts for the load.
+#[derive(Default)]
+pub struct Agencies {
+    pub plans: Vec<AgencyPlan>,
+    files: Vec<PathBuf>,
+    ours: Vec<Script>,
+    floor: Vec<Script>,
+}
+
+impl Agencies {
+    /// Runs the load, or a process for each file, which does not tell its answer times: from the
+    /// start of the first to the end of the last.
+    fn run(
+        &self,
+        scripts: &[Script],
+        address: SocketAddr,
+        window: u32,
+        start: impl Fn(usize, &Path) -> Result<Process>,
+    ) -> Result<Outcome> {
+        if self.files.is_empty() {
+            return load::run(address, scripts, window);
         }
-        costs.push(cost);
+        let started = Instant::now();
+        let processes = (1..).zip(&self.files).map(|(id, file)| start(id, file));
+        for mut process in processes.collect::<Result<Vec<_>>>()? {
+            let status = process.0.wait()?;
+            ensure!(status.success(), "an agency failed: {status}");
+        }
+        Ok(Outcome {
+            elapsed: started.elapsed(),
+            answer_ns: Histogram::new(3)?,
+        })
     }
-    Ok(Measured {
-        row,
-        bets: costs.first().map_or(0, |cost| cost.bets),
-        costs,
-        floors,
-        answer_times,
-    })
+}
+
+/// Waits until strace has written its summary, which it does after the server has ended, and reads
+/// lines such as ` 95.00    0.1    7    12345    11 epoll_wait`: share, seconds, microseconds a call,
+/// calls, errors if any, name.
+fn calls_per_batch(summary: &Path, batches: f64) -> Result<Figures> {
+    let text = loop {
+        let text = fs::read_to_string(summary)?;
+        if text.ends_with("total\n") {
+            break text;
+        }
+        sleep(Duration::from_millis(10));
+    };
+    let calls = text.lines().filter_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let count: f64 = words.get(3)?.parse().ok()?;
+        Some((*words.last()?, count / batches))
+    });
+    let mut calls = figures(calls);
+    calls.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    calls.truncate(1 + CALLS_SHOWN);
+    fs::remove_file(summary)?;
+    Ok(calls)
 }

@@ -1,154 +1,106 @@
-//! Which runs there are.
+//! Which runs there are: a row's name says its workload, word by word.
 
-use crate::trial::data::{BUNDLED_AGENCIES, Bets};
-use crate::trial::lottery::Pace;
+use anyhow::{Context, Result};
 
-/// Batches of the real client's defaults.
-pub const DEFAULT_PACE: Pace = Pace {
-    batch_bets: 125,
-    window: 128,
-};
+use crate::figures::table;
 
-const SMALL_BATCH_BETS: u32 = 10;
-
-/// The durabilities, the fastest first.
+/// When the server syncs, the fastest first.
 pub const DURABILITIES: [&str; 3] = ["no", "everysec", "always"];
+
+/// What the words of a row's name mean.
+pub const WORDS: &str = include_str!("tables/words.md");
+
+/// The names of all rows, or of those of a quick run: what the targets need, and something of each
+/// curve; of these, those that contain a part that was asked for. What no name contains is a row's
+/// whole name. `start` and `store` are no workloads, but [extras](crate::extras).
+pub fn names(is_quick: bool, asked: &[String]) -> csv::Result<Vec<String>> {
+    let rows: Vec<(String, bool)> = table(include_str!("tables/rows.csv"))?;
+    let is_part = |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part));
+    let listed = rows.iter().filter(|(_, quick)| *quick || !is_quick);
+    let listed = listed.map(|(name, _)| name).filter(|name| is_part(name));
+    let is_unlisted = |part: &&String| !rows.iter().any(|(name, _)| name.contains(*part));
+    let unlisted = asked.iter().filter(is_unlisted);
+    Ok(listed.chain(unlisted).cloned().collect())
+}
 
 /// Who the agencies of a row are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
     /// The real client, a process each.
     Clients,
-    /// The load, all in one thread.
-    Load {
-        /// Whether they say Hello.
-        greets: bool,
-    },
+    /// The [load](crate::load), all in one thread.
+    Load,
+    /// The load, with the server under strace.
+    Calls,
 }
 
-/// A row of the table: runs that differ in nothing.
-#[derive(Clone, Copy, Debug)]
+/// A workload: everything in which rows differ.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Who the agencies are.
     pub driver: Driver,
-    /// What they bet.
-    pub bets: Bets,
-    /// How many they are.
-    pub agencies: u32,
-    /// When the server syncs.
+    /// The flags of the [generator](crate::datasets::Options) for what the agencies bet.
+    pub data: String,
+    /// Bets of a batch, at most.
+    pub batch_bets: u32,
+    /// Batches of an agency that may be unanswered at once.
+    pub window: u32,
     pub durability: &'static str,
-    /// How they send.
-    pub pace: Pace,
 }
-
-const LOAD: Driver = Driver::Load { greets: true };
 
 impl Row {
-    fn bundled(driver: Driver, times: u32, durability: &'static str) -> Row {
-        Row {
-            driver,
-            bets: Bets::Bundled { times },
-            agencies: BUNDLED_AGENCIES,
-            durability,
-            pace: DEFAULT_PACE,
-        }
-    }
-
-    fn each(driver: Driver, agencies: u32, durability: &'static str) -> Row {
-        Row {
-            bets: Bets::Each,
-            agencies,
-            ..Row::bundled(driver, 1, durability)
-        }
-    }
-
-    fn paced(self, batch_bets: u32, window: u32) -> Row {
-        Row {
-            pace: Pace { batch_bets, window },
-            ..self
-        }
-    }
-
-    /// A name by which to ask for the row: `clients-x50-no`, `load-100-always-b10-w1`.
-    pub fn name(&self) -> String {
-        let driver = match self.driver {
-            Driver::Clients => "clients",
-            Driver::Load { greets: true } => "load",
-            Driver::Load { greets: false } => "load-nohello",
+    /// The workload of a name, be it among the [`names`] or not.
+    pub fn named(name: &str) -> Result<Row> {
+        let mut row = Row {
+            driver: Driver::Clients,
+            data: String::new(),
+            batch_bets: 125,
+            window: 128,
+            durability: "always",
         };
-        let bets = match self.bets {
-            Bets::Bundled { times } => format!("x{times}"),
-            Bets::Each => self.agencies.to_string(),
-        };
-        let mut name = format!("{driver}-{bets}-{}", self.durability);
-        if self.pace.batch_bets != DEFAULT_PACE.batch_bets {
-            name += &format!("-b{}", self.pace.batch_bets);
+        for word in name.split('-') {
+            let (letters, count) = word.split_at(word.find(char::is_numeric).unwrap_or(word.len()));
+            match (letters, count.parse::<u32>().ok()) {
+                ("clients", None) => row.driver = Driver::Clients,
+                ("load", None) => row.driver = Driver::Load,
+                ("calls", None) => row.driver = Driver::Calls,
+                ("x", Some(times)) => row.data = format!("--times {times}"),
+                ("", Some(agencies)) => row.data = format!("--agencies {agencies} --bets 100"),
+                ("b", Some(bets)) => row.batch_bets = bets,
+                ("w", Some(window)) => row.window = window,
+                _ => {
+                    let known = DURABILITIES.into_iter().find(|known| *known == word);
+                    row.durability = known.with_context(|| format!("{name}: what is {word:?}?"))?;
+                }
+            }
         }
-        if self.pace.window != DEFAULT_PACE.window {
-            name += &format!("-w{}", self.pace.window);
-        }
-        name
+        Ok(row)
     }
-}
-
-/// The rows of a quick run: those that the targets need, and what the curves need at least.
-pub fn quick() -> Vec<Row> {
-    let clients = [(1, "no"), (10, "no"), (50, "no"), (50, "always")];
-    let clients =
-        clients.map(|(times, durability)| Row::bundled(Driver::Clients, times, durability));
-    let many = [100, 1000, 10_000].map(|agencies| Row::each(LOAD, agencies, "no"));
-    let one_at_a_time = Row::bundled(LOAD, 1, "no").paced(DEFAULT_PACE.batch_bets, 1);
-    let mut rows = Vec::from(clients);
-    rows.extend([Row::bundled(LOAD, 1, "no"), one_at_a_time]);
-    rows.extend(many);
-    rows
-}
-
-/// All rows.
-pub fn all() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for driver in [Driver::Clients, LOAD] {
-        for times in [1, 10, 50] {
-            rows.extend(DURABILITIES.map(|durability| Row::bundled(driver, times, durability)));
-        }
-    }
-    for (batch_bets, window) in [
-        (DEFAULT_PACE.batch_bets, 1),
-        (SMALL_BATCH_BETS, DEFAULT_PACE.window),
-        (SMALL_BATCH_BETS, 1),
-    ] {
-        rows.extend(
-            DURABILITIES
-                .map(|durability| Row::bundled(LOAD, 1, durability).paced(batch_bets, window)),
-        );
-    }
-    rows.push(Row::bundled(Driver::Load { greets: false }, 10, "no"));
-    for agencies in [100, 1000, 10_000] {
-        rows.extend(DURABILITIES.map(|durability| Row::each(LOAD, agencies, durability)));
-        for durability in ["no", "always"] {
-            rows.push(Row::each(LOAD, agencies, durability).paced(SMALL_BATCH_BETS, 1));
-        }
-    }
-    rows.extend(["no", "always"].map(|durability| Row::each(Driver::Clients, 100, durability)));
-    rows
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
-    fn every_row_has_a_name_of_its_own() {
-        let names: HashSet<_> = all().iter().map(Row::name).collect();
-        assert_eq!(names.len(), all().len());
-        assert!(names.contains("clients-x50-no"));
-        assert!(names.contains("load-100-always-b10-w1"));
+    fn every_row_has_a_workload_of_its_own_as_its_name_says() {
+        let mut rows = Vec::new();
+        for name in &names(false, &[]).unwrap()[2..] {
+            let row = Row::named(name).unwrap();
+            assert!(!rows.contains(&row), "{name}");
+            rows.push(row);
+        }
+        let row = Row::named("load-1000-b10-w1-everysec").unwrap();
+        assert_eq!((row.driver, row.durability), (Driver::Load, "everysec"));
+        assert_eq!((row.batch_bets, row.window), (10, 1));
+        assert_eq!(row.data, "--agencies 1000 --bets 100");
+        assert!(Row::named("load-fast-no").is_err());
     }
 
     #[test]
-    fn a_quick_run_is_part_of_the_whole() {
-        let names: HashSet<_> = all().iter().map(Row::name).collect();
-        assert!(quick().iter().all(|row| names.contains(&row.name())));
+    fn a_part_of_a_name_is_all_that_contain_it_or_a_row_of_its_own() {
+        let asked = ["clients-x50", "start", "load-x7-no"].map(str::to_owned);
+        let chosen = names(false, &asked).unwrap();
+        assert_eq!(chosen.len(), 5);
+        assert_eq!([&chosen[0], &chosen[4]], ["start", "load-x7-no"]);
     }
 }

@@ -12,9 +12,10 @@
 use std::collections::VecDeque;
 
 use lottery_core::bet::Bet;
-use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{Code, Reply, Welcome, bet_encoding, request};
-use lottery_core::store::Tally;
+use lottery_core::codec::native;
+use lottery_core::encoding;
+use lottery_core::message::{self, Code, Refusal, Reply, Welcome};
+use lottery_core::tally::Tally;
 use thiserror::Error;
 
 use crate::batch::Batch;
@@ -37,25 +38,27 @@ pub struct Agency<S> {
     pace: Pace,
     batch: Batch,
     stage: Stage,
-    /// Bets of each batch that waits for its answer, oldest first.
-    in_flight: VecDeque<u32>,
-    /// Bets that the central has confirmed.
+    /// The batches that wait for their answers, oldest first: their bets, and where in the source
+    /// they end.
+    in_flight: VecDeque<(u32, u64)>,
     registered: u64,
+    registered_bytes: u64,
+    /// Bets that the central may have, as far as this program knows: those that it told of, and
+    /// those that were sent to it. Unknown before the first Welcome.
+    sent: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Hello is to be said.
+    /// Hello is to be said, and then was.
     Greeting,
-    /// Hello was said.
     Greeted,
-    /// Bets are being sent.
     Betting,
-    /// Everything was sent, and the winners are to be asked for.
-    Asking { must_close: bool },
-    /// The winners were asked for.
+    /// The winners are to be asked for, and then were.
+    Asking {
+        must_finish: bool,
+    },
     Waiting,
-    /// The winners are known.
     Done(Vec<u32>),
 }
 
@@ -68,23 +71,17 @@ pub enum Step {
     AwaitReply,
     /// Send the buffer and wait for the draw, however long it takes.
     AwaitDraw,
-    /// The winners are known; there is nothing left to do.
+    /// These are the winners; there is nothing left to do.
     Done(Vec<u32>),
 }
 
 /// What a reply meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The central has these bets already.
-    Welcomed {
-        /// Bets stored before this connection.
-        bets: u64,
-    },
-    /// The oldest batch without an answer is stored.
-    Registered {
-        /// Its bets.
-        bets: u32,
-    },
+    /// The central has so many bets already.
+    Welcomed(u64),
+    /// The oldest batch without an answer is stored, which has so many bets.
+    Registered(u32),
     /// Everything is stored, and the draw is awaited. The driver tells this, as no reply does.
     AwaitingDraw,
     /// The winners are known.
@@ -102,45 +99,30 @@ pub enum AgencyError {
     Refused {
         /// Its reason.
         code: Code,
-        /// Bets of the batch that was probably meant, if one waited for its answer.
+        /// Bets of the batch that was probably meant.
         bets: Option<u32>,
     },
-    /// The central has bets of this agency that are not the first bets of this source.
+    /// The central has bets of this agency, told of first, that are not the first of this source.
     #[error(
         "the central has {} bets of this agency with CRC {}, and the first {} here have {}: \
-         nothing was sent; expected the same bets as before",
-        stored.bets, stored.crc, own.bets, own.crc
+         nothing was sent; expected the same bets as before", .0.bets, .0.crc, .1.bets, .1.crc
     )]
-    OtherBets {
-        /// What the central has.
-        stored: Tally,
-        /// As many of the own bets, or all when there are fewer.
-        own: Tally,
-    },
-    /// The agency finished earlier, with fewer bets than there are now.
-    #[error("betting is closed with the first {registered} bets, and there are more here")]
-    ClosedBefore {
-        /// Bets that are stored.
-        registered: u64,
-    },
+    OtherBets(Tally, Tally),
+    /// Bets are registered that this program did not send, or the agency was taken over from it.
+    #[error("another program runs as agency {0}; stop one of the two")]
+    AnotherProgram(u32),
+    /// The agency finished earlier, with so many bets, and there are more now.
+    #[error("betting is closed with the first {0} bets, and there are more here")]
+    FinishedBefore(u64),
     /// The central answered something that was not asked.
-    #[error("the central sent {reply:?} out of turn")]
-    OutOfTurn {
-        /// Its reply.
-        reply: Reply,
-    },
+    #[error("the central sent {0:?} out of turn")]
+    OutOfTurn(Reply),
 }
 
 impl AgencyError {
     /// Whether trying again later may help.
     pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            AgencyError::Refused {
-                code: Code::NotStored,
-                ..
-            }
-        )
+        matches!(self, AgencyError::Refused { code, .. } if *code == Code::NotStored)
     }
 }
 
@@ -155,7 +137,14 @@ impl<S: BetSource> Agency<S> {
             stage: Stage::Greeting,
             in_flight: VecDeque::new(),
             registered: 0,
+            registered_bytes: 0,
+            sent: None,
         }
+    }
+
+    /// The agency's number.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Where the bets come from.
@@ -168,8 +157,26 @@ impl<S: BetSource> Agency<S> {
         self.registered
     }
 
-    /// A new connection was made; whatever waited for an answer on the last one is forgotten.
+    /// Bytes of the source that those take.
+    pub fn registered_bytes(&self) -> u64 {
+        self.registered_bytes
+    }
+
+    /// Whether the central has welcomed the agency on this connection.
+    pub fn is_identified(&self) -> bool {
+        !matches!(self.stage, Stage::Greeting | Stage::Greeted)
+    }
+
+    /// Whether the winners were asked for on this connection.
+    pub fn is_waiting(&self) -> bool {
+        self.stage == Stage::Waiting
+    }
+
+    /// Begins a new connection; whatever waited for an answer on the last one is forgotten.
     pub fn connected(&mut self) {
+        if self.is_identified() {
+            self.sent = self.sent.max(Some(self.winners_max()));
+        }
         if !matches!(self.stage, Stage::Done(_)) {
             self.stage = Stage::Greeting;
         }
@@ -177,25 +184,22 @@ impl<S: BetSource> Agency<S> {
         self.batch.clear();
     }
 
-    /// Adds to `out` what is to be sent next, and says what to do then.
-    ///
-    /// # Errors
-    ///
-    /// When the bets cannot be read.
+    /// Adds to `out` what is to be sent next, and says what to do then. Fails when the bets cannot
+    /// be read.
     pub fn advance(&mut self, out: &mut Vec<u8>) -> Result<Step, AgencyError> {
         match &self.stage {
             Stage::Greeting => {
-                request::encode_hello(self.number, out);
+                native::encode_hello(self.number, out);
                 self.stage = Stage::Greeted;
                 Ok(Step::AwaitReply)
             }
             Stage::Betting if self.in_flight.len() < self.pace.window => self.send_batch(out),
             Stage::Greeted | Stage::Betting => Ok(Step::AwaitReply),
-            Stage::Asking { must_close } => {
-                if *must_close {
-                    request::encode_all_bets_sent(out);
+            Stage::Asking { must_finish } => {
+                if *must_finish {
+                    native::encode_all_bets_sent(out);
                 }
-                request::encode_request_winners(out);
+                native::encode_request_winners(out);
                 self.stage = Stage::Waiting;
                 Ok(Step::Send)
             }
@@ -205,64 +209,64 @@ impl<S: BetSource> Agency<S> {
         }
     }
 
-    /// Takes a reply.
-    ///
-    /// # Errors
-    ///
-    /// When the central refuses, or answers something that was not asked, or has other bets.
+    /// Takes a reply. Fails when the central refuses, answers what was not asked, or has bets that
+    /// this program did not send.
     pub fn receive(&mut self, reply: Reply) -> Result<News, AgencyError> {
         match (reply, &self.stage) {
             (Reply::Welcome(welcome), Stage::Greeted) => self.take_welcome(welcome),
-            (Reply::RegisterBetFailed(code), _) => Err(AgencyError::Refused {
+            (Reply::Refused(Refusal { code, .. }), _) => Err(AgencyError::Refused {
                 code,
-                bets: self.in_flight.front().copied(),
+                bets: self.in_flight.front().map(|(bets, _)| *bets),
             }),
-            (Reply::RegisterBetOk, _) if !self.in_flight.is_empty() => {
-                let bets = self.in_flight.pop_front().unwrap_or_default();
-                self.registered += u64::from(bets);
-                Ok(News::Registered { bets })
-            }
-            (Reply::InformWinners(winners), Stage::Waiting) if self.in_flight.is_empty() => {
+            (Reply::Winners(winners), Stage::Waiting) if self.in_flight.is_empty() => {
                 self.stage = Stage::Done(winners);
                 Ok(News::Winners)
             }
-            (reply, _) => Err(AgencyError::OutOfTurn { reply }),
+            (reply, _) => match self.in_flight.pop_front() {
+                Some((bets, end)) if reply == Reply::Stored => {
+                    self.registered += u64::from(bets);
+                    self.registered_bytes = end;
+                    Ok(News::Registered(bets))
+                }
+                _ => Err(AgencyError::OutOfTurn(reply)),
+            },
         }
     }
 
     /// The most winners that the central can truthfully tell of.
     pub fn winners_max(&self) -> u64 {
-        let in_flight: u64 = self.in_flight.iter().copied().map(u64::from).sum();
-        self.registered + in_flight
+        let in_flight = self.in_flight.iter().map(|(bets, _)| u64::from(*bets));
+        self.registered + in_flight.sum::<u64>()
     }
 
     fn send_batch(&mut self, out: &mut Vec<u8>) -> Result<Step, AgencyError> {
-        let Agency {
-            source,
-            batch,
-            in_flight,
-            ..
-        } = self;
+        let batch = &mut self.batch;
+        let mut bets = 0;
         let mut put = |bet: &Bet<'_>| {
             let had_room = batch.push(bet);
             if !had_room {
-                in_flight.push_back(batch.send(out));
+                bets = batch.send(out);
                 let has_room = batch.push(bet);
                 assert!(has_room, "an empty batch has room for any valid bet");
             }
             had_room
         };
         loop {
-            match source.next_bet(&mut put)? {
+            match self.source.next_bet(&mut put)? {
                 Some(true) => {}
-                Some(false) => return Ok(Step::Send),
-                None => break,
+                Some(false) => break,
+                None => {
+                    self.stage = Stage::Asking { must_finish: true };
+                    if self.batch.count() > 0 {
+                        bets = self.batch.send(out);
+                    }
+                    break;
+                }
             }
         }
-        if self.batch.count() > 0 {
-            self.in_flight.push_back(self.batch.send(out));
+        if bets > 0 {
+            self.in_flight.push_back((bets, self.source.offset()));
         }
-        self.stage = Stage::Asking { must_close: true };
         Ok(Step::Send)
     }
 
@@ -274,21 +278,24 @@ impl<S: BetSource> Agency<S> {
         };
         let own = self.tally_first(stored.bets)?;
         if own != stored {
-            return Err(AgencyError::OtherBets { stored, own });
+            return Err(AgencyError::OtherBets(stored, own));
         }
+        if self.sent.is_some_and(|sent| stored.bets > sent) {
+            return Err(AgencyError::AnotherProgram(self.number));
+        }
+        self.sent = self.sent.max(Some(stored.bets));
         self.registered = stored.bets;
-        self.stage = match welcome.state {
-            AgencyState::Betting => Stage::Betting,
-            AgencyState::Closed | AgencyState::Drawn => {
+        self.registered_bytes = self.source.offset();
+        self.stage = match welcome.stage {
+            message::Stage::Betting => Stage::Betting,
+            message::Stage::Finished | message::Stage::Drawn => {
                 if self.source.next_bet(|_| ())?.is_some() {
-                    return Err(AgencyError::ClosedBefore {
-                        registered: stored.bets,
-                    });
+                    return Err(AgencyError::FinishedBefore(stored.bets));
                 }
-                Stage::Asking { must_close: false }
+                Stage::Asking { must_finish: false }
             }
         };
-        Ok(News::Welcomed { bets: stored.bets })
+        Ok(News::Welcomed(stored.bets))
     }
 
     /// The tally of the first `bets` bets, or of all when there are fewer.
@@ -297,7 +304,7 @@ impl<S: BetSource> Agency<S> {
         let mut encoding = Vec::new();
         while tally.bets < bets {
             encoding.clear();
-            let encode = |bet: &Bet<'_>| bet_encoding::encode(bet, &mut encoding);
+            let encode = |bet: &Bet<'_>| encoding::encode(bet, &mut encoding);
             if self.source.next_bet(encode)?.is_none() {
                 break;
             }
@@ -306,6 +313,3 @@ impl<S: BetSource> Agency<S> {
         Ok(tally)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,157 +4,215 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{Args, Command, ValueEnum};
 use log::LevelFilter;
 use lottery_core::bet::{BetText, Field};
-use lottery_core::date::Date;
-use lottery_program::settings::{Declaration, Entries, Group, Key, Settings, SettingsError};
-use lottery_program::values::{self, Kind, one_of, text, whole};
+use lottery_program::Complaint;
+use lottery_program::settings::{Entries, Settings, SettingsFile};
+use lottery_program::values::{duration, level, number, parser, text, timeout, whole};
 use serde_yaml::Value;
 
 use crate::agency::Pace;
 use crate::bet_source::SingleBet;
 
-/// The largest `batch.window`: so many messages are 32 MiB under way.
-const WINDOW_MAX: usize = 4096;
-
-/// What stands for the client's id in `data.path`.
-const ID_PLACEHOLDER: &str = "{id}";
-
-/// The client's configuration, checked.
-#[derive(Clone, Debug)]
+/// The client's configuration. Fields are named after the settings: `batch_max_amount` is
+/// `batch.maxAmount` in the file, and `CLI_BATCH_MAXAMOUNT` in the environment.
+#[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// The agency's number, from 1.
+    /// The agency's number, required
+    #[arg(value_parser = whole(1..=u32::MAX))]
     pub id: u32,
-    /// How to reach the central.
-    pub network: Network,
-    /// The level of the log.
-    pub log_level: LevelFilter,
-    /// What to do.
+    /// lottery, single-bet or echo
+    #[arg(default_value = "lottery")]
     pub mode: Mode,
-    /// Every setting as the user wrote it, for the log.
-    pub as_written: Vec<(&'static str, String)>,
+    /// DEBUG, INFO, WARNING, ERROR, CRITICAL
+    #[arg(default_value = "INFO", value_parser = level())]
+    pub log_level: LevelFilter,
+    /// How to reach the central
+    #[command(flatten)]
+    pub network: Network,
+    /// The agency's bets; {id} stands for its number
+    #[arg(default_value = ".data/agency-{id}.csv")]
+    #[arg(value_parser = text::<String>("a readable CSV file of bets"))]
+    data_path: String,
+    /// Bets in a message
+    #[arg(default_value = "125", value_parser = whole(1..=u32::MAX))]
+    batch_max_amount: u32,
+    /// Messages unanswered at once: 4096 are 32 MiB
+    #[arg(default_value = "128", value_parser = whole(1..=4096_usize))]
+    batch_window: usize,
+    /// First names
+    #[arg(long = "nombre", env = "NOMBRE")]
+    bettor_nombre: Option<String>,
+    /// Last names
+    #[arg(long = "apellido", env = "APELLIDO")]
+    bettor_apellido: Option<String>,
+    /// DNI
+    #[arg(long = "documento", env = "DOCUMENTO")]
+    bettor_documento: Option<String>,
+    /// Birthdate, YYYY-MM-DD
+    #[arg(long = "nacimiento", env = "NACIMIENTO")]
+    bettor_nacimiento: Option<String>,
+    /// Number bet on, 0 to 9999
+    #[arg(long = "numero", env = "NUMERO")]
+    bettor_numero: Option<String>,
+    /// Messages
+    #[arg(default_value = "5", value_parser = whole(0..=u32::MAX))]
+    pub loop_amount: u32,
+    /// Pause after each
+    #[arg(default_value = "5s", value_parser = duration())]
+    pub loop_period: Duration,
+    /// In mode single-bet, the bet.
+    #[arg(skip)]
+    pub bet: Option<Box<SingleBet>>,
 }
 
 /// How to reach the central, and how long to try.
-#[derive(Clone, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Network {
-    /// `host:port`.
+    /// The central, host:port
+    #[arg(default_value = "server:12345", value_parser = address())]
     pub server_address: String,
-    /// For connecting, and for each answer but the wait for the draw.
+    /// For connecting, and for each answer but the wait for the draw
+    #[arg(default_value = "15s", value_parser = timeout())]
     pub socket_timeout: Duration,
-    /// For reconnecting before giving up.
+    /// For reconnecting without progress before giving up
+    #[arg(default_value = "60s", value_parser = duration())]
     pub retry_timeout: Duration,
+    /// Who signs the central's certificate; set with the next two, or not at all
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_ca: Option<PathBuf>,
+    /// The agency's certificate
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_key: Option<PathBuf>,
+    /// The central's name in its certificate [default: the host of server.address]
+    #[arg(value_parser = text::<String>("a host name"))]
+    pub tls_server_name: Option<String>,
 }
 
-/// What the client does, with what it needs for that.
-#[derive(Clone, Debug)]
+/// What the client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// Sends messages and logs what comes back.
-    Echo {
-        /// How many.
-        amount: u32,
-        /// The pause after each.
-        period: Duration,
-    },
-    /// Takes part in the lottery with one bet.
-    SingleBet {
-        /// The bet.
-        bet: Box<SingleBet>,
-        /// How it is sent.
-        pace: Pace,
-    },
     /// Takes part in the lottery with the bets of a file.
-    Lottery {
-        /// The file.
-        path: PathBuf,
-        /// How they are sent.
-        pace: Pace,
-    },
+    Lottery,
+    /// Takes part in the lottery with one bet.
+    SingleBet,
+    /// Sends messages and logs what comes back.
+    Echo,
 }
 
-/// The client's settings.
-pub static DECLARATION: Declaration = Declaration {
-    default_file: "config.yaml",
-    file_expected: "YAML with nested keys, such as server: {address: \"server:12345\"}",
-    groups: &[
-        Group {
-            heading: "Agency",
-            keys: &[
-                Key::new("id", "CLI_ID", "id").means("The agency's number, required", "N"),
-                Key::new("mode", "CLI_MODE", "mode")
-                    .or("lottery")
-                    .means("lottery, single-bet or echo", "MODE"),
-                Key::new("log.level", "CLI_LOG_LEVEL", "log-level")
-                    .or("INFO")
-                    .means("DEBUG, INFO, WARNING, ERROR, CRITICAL", "LEVEL"),
-            ],
-        },
-        Group {
-            heading: "Connection",
-            keys: &[
-                Key::new("server.address", "CLI_SERVER_ADDRESS", "server-address")
-                    .or("server:12345")
-                    .means("The central", "HOST:PORT"),
-                Key::new("socket.timeout", "CLI_SOCKET_TIMEOUT", "socket-timeout")
-                    .or("15s")
-                    .means("For each answer but the draw", "TIME"),
-                Key::new("retry.timeout", "CLI_RETRY_TIMEOUT", "retry-timeout")
-                    .or("60s")
-                    .means("For reconnecting", "TIME"),
-            ],
-        },
-        Group {
-            heading: "Bets",
-            keys: &[
-                Key::new("data.path", "CLI_DATA_PATH", "data-path")
-                    .or(".data/agency-{id}.csv")
-                    .means("The agency's bets", "FILE"),
-                Key::new("batch.maxAmount", "CLI_BATCH_MAXAMOUNT", "batch-max-amount")
-                    .or("125")
-                    .means("Bets in a message", "N"),
-                Key::new("batch.window", "CLI_BATCH_WINDOW", "batch-window")
-                    .or("128")
-                    .means("Messages unanswered at once", "N"),
-            ],
-        },
-        Group {
-            heading: "The bet of mode single-bet",
-            keys: &[
-                Key::new("bettor.nombre", "NOMBRE", "nombre")
-                    .also_read_as("CLI_BETTOR_NOMBRE")
-                    .means("First names", "NAMES"),
-                Key::new("bettor.apellido", "APELLIDO", "apellido")
-                    .also_read_as("CLI_BETTOR_APELLIDO")
-                    .means("Last names", "NAMES"),
-                Key::new("bettor.documento", "DOCUMENTO", "documento")
-                    .also_read_as("CLI_BETTOR_DOCUMENTO")
-                    .means("DNI", "N"),
-                Key::new("bettor.nacimiento", "NACIMIENTO", "nacimiento")
-                    .also_read_as("CLI_BETTOR_NACIMIENTO")
-                    .means("Birthdate", "YYYY-MM-DD"),
-                Key::new("bettor.numero", "NUMERO", "numero")
-                    .also_read_as("CLI_BETTOR_NUMERO")
-                    .means("Number bet on, 0 to 9999", "N"),
-            ],
-        },
-        Group {
-            heading: "Mode echo",
-            keys: &[
-                Key::new("loop.amount", "CLI_LOOP_AMOUNT", "loop-amount")
-                    .or("5")
-                    .means("Messages", "N"),
-                Key::new("loop.period", "CLI_LOOP_PERIOD", "loop-period")
-                    .or("5s")
-                    .means("Pause after each", "TIME"),
-            ],
-        },
+const PEM: &str = "a PEM file";
+
+const FILE: SettingsFile = SettingsFile {
+    default_path: "config.yaml",
+    expected: "YAML with nested keys, such as server: {address: \"server:12345\"}",
+    parse: parse_yaml,
+    key: |field| {
+        let key = field.replacen('_', ".", 1);
+        let key = key.replace("max_amount", "maxAmount");
+        key.replace("server_name", "serverName")
+    },
+    variable: |key| format!("CLI_{}", key.to_uppercase().replace('.', "_")),
+    headings: &[
+        ("id", "Agency"),
+        ("server_address", "Connection"),
+        ("data_path", "Bets"),
+        ("bettor_nombre", "The bet of mode single-bet"),
+        ("loop_amount", "Mode echo"),
     ],
-    parse_file,
 };
 
+/// What the log tells first.
+const LOGGED_FIRST: [&str; 5] = [
+    "id",
+    "server_address",
+    "loop_amount",
+    "loop_period",
+    "log_level",
+];
+
+impl Config {
+    /// The configuration of this run, and how it was written. `command` gets its flags.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, as one line for the user.
+    pub fn load(
+        command: Command,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(Config, Settings), Complaint> {
+        let (mut config, settings) = FILE.load::<Config>(command, arguments)?;
+        let expected = "a PEM file, as for all of tls.ca, tls.cert and tls.key or for none";
+        settings.expect_together(&["tls_ca", "tls_cert", "tls_key"], expected)?;
+        if config.mode == Mode::SingleBet {
+            config.bet = Some(Box::new(config.single_bet(&settings)?));
+        }
+        Ok((config, settings))
+    }
+
+    /// The file of bets.
+    pub fn data_path(&self) -> PathBuf {
+        self.data_path.replace("{id}", &self.id.to_string()).into()
+    }
+
+    /// How bets are sent.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            batch_bets_max: self.batch_max_amount,
+            window: self.batch_window,
+        }
+    }
+
+    /// The settings under the names that the log gives them.
+    pub fn as_logged(&self, settings: &Settings) -> Vec<(String, String)> {
+        let position = |field: &str| LOGGED_FIRST.iter().position(|first| *first == field);
+        let mut written: Vec<_> = settings.as_written().collect();
+        written.retain(|(field, _)| !field.starts_with("bettor_"));
+        written.sort_by_key(|(field, _)| position(field).unwrap_or(LOGGED_FIRST.len()));
+        let logged = written.into_iter().map(|(field, text)| match field {
+            "id" => ("client_id".to_owned(), text.to_owned()),
+            "data_path" => (field.to_owned(), self.data_path().display().to_string()),
+            _ => (field.to_owned(), text.to_owned()),
+        });
+        logged.collect()
+    }
+
+    fn single_bet(&self, settings: &Settings) -> Result<SingleBet, Complaint> {
+        let bytes = |field| settings.text(field).unwrap_or_default().as_bytes();
+        let text = BetText {
+            first_name: bytes("bettor_nombre"),
+            last_name: bytes("bettor_apellido"),
+            document: bytes("bettor_documento"),
+            birthdate: bytes("bettor_nacimiento"),
+            number: bytes("bettor_numero"),
+        };
+        SingleBet::new(self.id, &text).map_err(|invalid| {
+            let at_fault = match invalid.field {
+                Field::FirstName => "bettor_nombre",
+                Field::LastName => "bettor_apellido",
+                Field::Document => "bettor_documento",
+                Field::Birthdate => "bettor_nacimiento",
+                Field::Number => "bettor_numero",
+                Field::Agency => "id",
+            };
+            settings.complaint(at_fault, invalid.field.expected())
+        })
+    }
+}
+
+fn address() -> impl Fn(&str) -> Result<String, String> + Clone {
+    parser("HOST:PORT", |text| {
+        let (host, port) = text.rsplit_once(':')?;
+        let port: u16 = number(port)?;
+        (!host.is_empty() && port > 0).then(|| text.to_owned())
+    })
+}
+
 /// Makes nested keys into dotted ones.
-fn parse_file(text: &str) -> Result<Entries, String> {
+fn parse_yaml(text: &str) -> Result<Entries, String> {
     let mut entries = Entries::new();
     let root = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     flatten("", &root, &mut entries)?;
@@ -165,142 +223,52 @@ fn flatten(path: &str, value: &Value, entries: &mut Entries) -> Result<(), Strin
     let text = match value {
         Value::Mapping(mapping) => {
             for (key, value) in mapping {
-                let key = key
-                    .as_str()
-                    .ok_or_else(|| format!("a key under {path:?} is no text"))?;
-                let path = if path.is_empty() {
-                    key.to_owned()
-                } else {
-                    format!("{path}.{key}")
-                };
-                flatten(&path, value, entries)?;
+                let key = key.as_str();
+                let key = key.ok_or_else(|| format!("a key under {path:?} is no text"))?;
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(&format!("{path}{dot}{key}"), value, entries)?;
             }
             return Ok(());
         }
         Value::Null if path.is_empty() => return Ok(()),
+        _ if path.is_empty() => return Err("no keys".to_owned()),
         Value::Null => String::new(),
         Value::Bool(value) => value.to_string(),
         Value::Number(value) => value.to_string(),
         Value::String(value) => value.clone(),
-        Value::Sequence(_) | Value::Tagged(_) => {
-            return Err(format!("{path:?} has no single value"));
-        }
+        _ => return Err(format!("{path:?} has no single value")),
     };
-    if path.is_empty() {
-        return Err("no keys".to_owned());
-    }
-    entries.push((path.to_owned(), text));
+    entries.insert(path.to_owned(), text);
     Ok(())
 }
 
-impl Config {
-    /// The configuration of this run; `today` is the day on which a single bet must be valid.
-    ///
-    /// # Errors
-    ///
-    /// The first mistake, as one line for the user.
-    pub fn load(
-        flags: &ArgMatches,
-        environment: impl Fn(&str) -> Option<OsString>,
-        today: Date,
-    ) -> Result<Config, SettingsError> {
-        let settings = DECLARATION.gather(flags, environment)?;
-        let id = settings.value("id", &whole(1..=u32::MAX))?;
-        let pace = Pace {
-            batch_bets_max: settings.value("batch.maxAmount", &whole(1..=u32::MAX))?,
-            window: settings.value("batch.window", &whole(1..=WINDOW_MAX))?,
-        };
-        let amount = settings.value("loop.amount", &whole(0..=u32::MAX))?;
-        let period = settings.value("loop.period", &values::duration())?;
-        let mode = match settings.value("mode", &one_of(MODES))? {
-            ModeName::Echo => Mode::Echo { amount, period },
-            ModeName::Lottery => {
-                let path = settings.value("data.path", &text("a readable CSV file of bets"))?;
-                let path = path.replace(ID_PLACEHOLDER, &id.to_string()).into();
-                Mode::Lottery { path, pace }
-            }
-            ModeName::SingleBet => {
-                let bet = Box::new(single_bet(&settings, id, today)?);
-                Mode::SingleBet { bet, pace }
-            }
-        };
-        Ok(Config {
-            id,
-            network: Network {
-                server_address: settings
-                    .value("server.address", &Kind::new("HOST:PORT", address))?,
-                socket_timeout: settings.value("socket.timeout", &values::timeout())?,
-                retry_timeout: settings.value("retry.timeout", &values::duration())?,
-            },
-            log_level: settings.value("log.level", &values::level())?,
-            mode,
-            as_written: settings.as_written(AS_LOGGED),
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_made_to_exhaust_the_parser_are_complained_about() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..40 {
+            let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        let deep = ["[", "{a: ", "- ", "? ", "!t ", "&a ", "a:\n ", "\"", "'"];
+        let deep = deep.map(|text| text.repeat(16 * 1024 / text.len()));
+        let circular = ["a: &a {b: *a}".to_owned(), "a: &a [*a]".to_owned()];
+        for text in deep.iter().chain(&circular).chain([&bomb]) {
+            assert!(parse_yaml(text).is_err(), "{text:.20}");
+        }
     }
-}
 
-/// The modes as the user names them.
-#[derive(Clone, Copy)]
-enum ModeName {
-    Lottery,
-    SingleBet,
-    Echo,
-}
-
-const MODES: &[(&str, ModeName)] = &[
-    ("lottery", ModeName::Lottery),
-    ("single-bet", ModeName::SingleBet),
-    ("echo", ModeName::Echo),
-];
-
-/// The keys that the log tells of, under the names that it gives them.
-const AS_LOGGED: &[(&str, &str)] = &[
-    ("client_id", "id"),
-    ("server_address", "server.address"),
-    ("loop_amount", "loop.amount"),
-    ("loop_period", "loop.period"),
-    ("log_level", "log.level"),
-    ("mode", "mode"),
-    ("batch_max_amount", "batch.maxAmount"),
-    ("batch_window", "batch.window"),
-    ("data_path", "data.path"),
-    ("socket_timeout", "socket.timeout"),
-    ("retry_timeout", "retry.timeout"),
-];
-
-fn address(text: &str) -> Option<String> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port: u16 = values::number(port)?;
-    (!host.is_empty() && port > 0).then(|| text.to_owned())
-}
-
-/// The fields of the one bet, and the keys that set them.
-const BET: [(Field, &str); 5] = [
-    (Field::FirstName, "bettor.nombre"),
-    (Field::LastName, "bettor.apellido"),
-    (Field::Document, "bettor.documento"),
-    (Field::Birthdate, "bettor.nacimiento"),
-    (Field::Number, "bettor.numero"),
-];
-
-fn single_bet(settings: &Settings, id: u32, today: Date) -> Result<SingleBet, SettingsError> {
-    let mut texts = Vec::with_capacity(BET.len());
-    for (field, key) in BET {
-        let any_text = Kind::new(field.expected(), |text| Some(text.to_owned()));
-        texts.push(settings.value(key, &any_text)?);
+    #[test]
+    fn nested_keys_become_dotted_ones() {
+        let entries = parse_yaml("id: 7\nbatch: {maxAmount: 5}\nlog:\n  level:\n");
+        let expected = [("id", "7"), ("batch.maxAmount", "5"), ("log.level", "")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(entries, Ok(expected.into()));
+        assert_eq!(parse_yaml("# nothing\n"), Ok(Entries::new()));
+        let twice = parse_yaml("log:\n  level: A\n  level: B\n").unwrap_err();
+        assert!(twice.contains("duplicate entry"), "{twice}");
     }
-    let [first_name, last_name, document, birthdate, number] =
-        std::array::from_fn(|field| texts[field].as_bytes());
-    let text = BetText {
-        first_name,
-        last_name,
-        document,
-        birthdate,
-        number,
-    };
-    SingleBet::new(id, &text, today).map_err(|invalid| {
-        let at_fault = BET.iter().find(|(field, _)| *field == invalid.field);
-        let key = at_fault.map_or("id", |(_, key)| key);
-        settings.bad_value(key, invalid.field.expected())
-    })
 }

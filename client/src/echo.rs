@@ -1,15 +1,15 @@
 //! The client of the first exercises: sends a message, logs what comes back, some times over.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::config::Network;
-use crate::connection::{ConnectionError, connect, read_some};
-use crate::interruption::Interruption;
-use crate::journal;
+use crate::connection::{Connection, ConnectionError};
+use crate::log_lines;
+use crate::reconnect;
 use crate::retry::Retry;
+use crate::signals::Signals;
 
-/// The longest answer that is read.
+/// The longest answer that is read, but for the rest of a last read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Sends `amount` messages, one per connection, and pauses for `period` after each.
@@ -22,71 +22,47 @@ pub fn run(
     amount: u32,
     period: Duration,
     network: &Network,
-    interruption: &Interruption,
+    signals: &Signals,
 ) -> Result<(), ConnectionError> {
     for number in 1..=amount {
         let message = format!("[CLIENT {client}] Message N°{number}\n");
-        let answer = exchange(&message, network, interruption)?;
-        journal::echo_received(client, String::from_utf8_lossy(&answer).trim_end());
-        interruption.sleep(period)?;
+        let answer = exchange(connect(client, network, signals)?, message)?;
+        log_lines::echo_received(client, String::from_utf8_lossy(&answer).trim_end());
+        signals.sleep(period)?;
     }
-    journal::loop_finished(client);
+    log_lines::loop_finished(client);
     Ok(())
 }
 
-fn exchange(
-    message: &str,
-    network: &Network,
-    interruption: &Interruption,
-) -> Result<Vec<u8>, ConnectionError> {
-    let mut stream = connect_patiently(network, interruption)?;
-    let timeout = network.socket_timeout;
-    let result = stream
-        .set_read_timeout(Some(timeout))
-        .and_then(|()| stream.write_all(message.as_bytes()))
-        .and_then(|()| {
-            let mut answer = Vec::new();
-            let mut buffer = [0; 4096];
-            while answer.last() != Some(&b'\n') && answer.len() < ANSWER_BYTES_MAX {
-                match read_some(&mut stream, &mut buffer)? {
-                    0 => break,
-                    bytes => answer.extend_from_slice(&buffer[..bytes]),
-                }
-            }
-            Ok(answer)
-        });
-    interruption
-        .check()
-        .map_err(ConnectionError::ClosedBySignal)?;
-    match result {
-        Ok(answer) if answer.is_empty() => Err(ConnectionError::Ended),
-        Ok(answer) => Ok(answer),
-        Err(error) => Err(ConnectionError::from_io(error, timeout)),
-    }
-}
-
 /// Connects, again and again while the server is not there yet.
-fn connect_patiently(
+fn connect(
+    client: u32,
     network: &Network,
-    interruption: &Interruption,
-) -> Result<std::net::TcpStream, ConnectionError> {
+    signals: &Signals,
+) -> Result<Connection, ConnectionError> {
     let started = Instant::now();
-    let mut retry = Retry::new(network.retry_timeout);
+    let mut retry = Retry::new(network.retry_timeout, Duration::ZERO);
     loop {
-        let error = match connect(
-            &network.server_address,
-            network.socket_timeout,
-            interruption,
-        ) {
-            Err(error @ ConnectionError::Connect { .. }) => error,
-            result => return result,
-        };
-        match retry.pause_after_failure(started.elapsed(), fastrand::f64()) {
-            None => return Err(error),
-            Some(pause) => {
-                journal::will_retry(&error, pause);
-                interruption.sleep(pause)?;
+        match Connection::open(client, network, signals) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => {
+                let pause = retry.pause_after_failure(started.elapsed(), fastrand::f64());
+                reconnect::pause(error, pause, signals)?;
             }
         }
     }
+}
+
+fn exchange(mut connection: Connection, message: String) -> Result<Vec<u8>, ConnectionError> {
+    connection.send(&mut message.into_bytes())?;
+    let deadline = connection.deadline();
+    let mut answer = Vec::new();
+    while answer.last() != Some(&b'\n') && answer.len() < ANSWER_BYTES_MAX {
+        match connection.read(deadline)? {
+            [] if answer.is_empty() => return Err(ConnectionError::Closed),
+            [] => break,
+            bytes => answer.extend_from_slice(bytes),
+        }
+    }
+    Ok(answer)
 }

@@ -1,202 +1,161 @@
 //! The client's program: command line, configuration, and the mode asked for.
 
-use std::path::Path;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Command;
-use client::agency::{Agency, AgencyError, News, Pace};
-use client::bet_source::{BetSource, CsvFile, RowError, SingleBet};
-use client::config::{Config, DECLARATION, Mode};
+use client::agency::{Agency, AgencyError, News};
+use client::bet_source::{BetSource, CsvFile, RowError};
+use client::config::{Config, Mode};
 use client::connection::ConnectionError;
-use client::interruption::{Interrupted, Interruption};
-use client::lottery::{LotteryError, take_part};
-use client::progress::{Progress, count_lines};
-use client::{echo, journal, progress};
+use client::progress::Progress;
+use client::reconnect::{RunError, take_part};
+use client::signals::Signals;
+use client::{echo, log_lines, progress, tls};
 use indicatif::MultiProgress;
 use log::{Level, LevelFilter};
-use lottery_core::date::Date;
-use lottery_program::VERSION;
-use lottery_program::command_line::{self, Complaint, EXIT_FAILURE};
-use lottery_program::log_line::{start_logging, start_logging_beside};
+use lottery_program::{Complaint, EXIT_FAILURE, VERSION};
 
 fn main() -> ExitCode {
-    command_line::run(command(), |flags| {
-        let today = time::OffsetDateTime::now_utc().date();
-        let config = Config::load(flags, |name| std::env::var_os(name), today)?;
-        let interruption = Interruption::listen().context("listening for signals")?;
-        let terminal = match &config.mode {
-            Mode::Lottery { .. } => progress::terminal(),
-            Mode::SingleBet { .. } | Mode::Echo { .. } => None,
+    lottery_program::run("client", || {
+        let (config, settings) = Config::load(command(), std::env::args_os())?;
+        tls::session(&config.network).map_err(Complaint::of_configuration)?;
+        let signals = Signals::listen().context("listening for signals")?;
+        let terminal = match config.mode {
+            Mode::Lottery => progress::terminal(),
+            Mode::SingleBet | Mode::Echo => None,
         };
         log_to(terminal.clone(), config.log_level)?;
-        journal::configured(&config.as_written);
-        match &config.mode {
-            Mode::Echo { amount, period } => {
-                let result = echo::run(config.id, *amount, *period, &config.network, &interruption);
-                finish_echo(&config, result)
+        log_lines::configured(&config.as_logged(&settings));
+        settings.warn_of_misspelt();
+        let result = match (config.mode, &config.bet) {
+            (Mode::Echo, _) => {
+                let (amount, period) = (config.loop_amount, config.loop_period);
+                let result = echo::run(config.id, amount, period, &config.network, &signals);
+                result.map(|()| ExitCode::SUCCESS).map_err(RunError::from)
             }
-            Mode::SingleBet { bet, pace } => bet_once(&config, bet, *pace, &interruption),
-            Mode::Lottery { path, pace } => {
-                let source = BetFile { path, today };
-                bet_from_file(&config, &source, *pace, &interruption, terminal.as_ref())
+            (Mode::SingleBet, Some(bet)) => {
+                let source = bet.as_ref().clone();
+                bet_all(&config, source, &signals, |news, _| match news {
+                    News::Registered(_) => log_lines::bet_sent(&bet.bet()),
+                    other => tell_of_welcome(other),
+                })
             }
+            (Mode::Lottery | Mode::SingleBet, _) => bet_file(&config, &signals, terminal.as_ref())?,
+        };
+        match result {
+            Err(_) if signals.have_ended_it() => {
+                log_lines::shut_down();
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) => {
+                log_failure(&config, &error);
+                Err(Complaint::of_failure(error))
+            }
+            Ok(code) => Ok(code),
         }
     })
 }
 
 fn command() -> Command {
-    let command = Command::new("client")
+    Command::new("client")
         .version(VERSION)
         .about("A betting agency of the national lottery: sends its bets, and learns who has won.")
         .after_help(
-            "Flags win over the environment [NAME=default], which wins over the file.\n\
+            "Flags win over the environment, which wins over the file.\n\
              Example: client --id 1 --server-address localhost:12345 --data-path bets.csv",
-        );
-    DECLARATION.add_flags(command)
+        )
 }
 
 /// Logs beside the bars, where there are some.
 fn log_to(terminal: Option<MultiProgress>, level: LevelFilter) -> Result<()> {
+    use lottery_program::log::{start, start_beside};
     match terminal {
-        Some(terminal) => start_logging_beside(level, move |write| terminal.suspend(write))?,
-        None => start_logging(level)?,
+        Some(terminal) => start_beside(level, move |write| terminal.suspend(write))?,
+        None => start(level)?,
     }
     Ok(())
 }
 
-fn bet_once(
+/// Takes part with the bets of the agency's file, and shows how far it is.
+fn bet_file(
     config: &Config,
-    bet: &SingleBet,
-    pace: Pace,
-    interruption: &Interruption,
-) -> Result<ExitCode, Complaint> {
-    let tell = |news: &News| match news {
-        News::Registered { .. } => {
-            let bet = bet.bet();
-            journal::bet_sent(bet.document, bet.number);
-        }
-        other => tell_of_welcome(other),
-    };
-    run_lottery(config, bet.clone(), pace, interruption, tell)
-}
-
-/// Where the bets of a whole agency are, and the day on which they must be valid.
-struct BetFile<'a> {
-    path: &'a Path,
-    today: Date,
-}
-
-fn bet_from_file(
-    config: &Config,
-    &BetFile { path, today }: &BetFile<'_>,
-    pace: Pace,
-    interruption: &Interruption,
+    signals: &Signals,
     terminal: Option<&MultiProgress>,
-) -> Result<ExitCode, Complaint> {
-    let unreadable = |error| {
-        let path = path.display();
-        Complaint::of_configuration(format!(
-            "data.path: {path:?} cannot be read: {error}; expected a readable CSV file of bets"
-        ))
-    };
-    let report = |error: &RowError| journal::row_rejected(error);
-    let file = CsvFile::open(config.id, path, today, report).map_err(unreadable)?;
-    let total = count_lines(path).map_err(unreadable)?;
-    let mut progress = Progress::new(config.id, total, terminal);
+) -> Result<Result<ExitCode, RunError>, Complaint> {
+    let file = open(config)?.heeding(signals.clone());
+    let bytes = config
+        .data_path()
+        .metadata()
+        .map_or(0, |metadata| metadata.len());
+    let mut progress = Progress::new(config.id, &config.network, bytes, terminal);
     // A bar tells of each batch already.
-    let level = match terminal {
-        Some(_) => Level::Debug,
-        None => Level::Info,
-    };
-    let tell = |news: &News| {
+    let level = terminal.map_or(Level::Info, |_| Level::Debug);
+    Ok(bet_all(config, file, signals, |news, agency| {
         match news {
-            News::Registered { bets } => journal::batch_sent(*bets, level),
+            News::Registered(bets) => log_lines::batch_sent(*bets, level),
             other => tell_of_welcome(other),
         }
-        progress.note(news, &config.network);
-    };
-    let source = file.heeding(interruption.clone());
-    run_lottery(config, source, pace, interruption, tell)
+        progress.note(news, agency.registered(), agency.registered_bytes());
+    }))
+}
+
+fn open(config: &Config) -> Result<CsvFile<impl FnMut(&RowError)>, Complaint> {
+    let path = config.data_path();
+    CsvFile::open(config.id, &path, log_lines::row_rejected).map_err(|error| {
+        let (path, id) = (path.display(), config.id);
+        let advice = match error.kind() {
+            ErrorKind::NotFound => format!(", as `make datasets AGENCIES={id}` makes them"),
+            _ => String::new(),
+        };
+        Complaint::of_configuration(format!(
+            "data.path: {path:?} cannot be read: {error}; expected a readable CSV file of bets{advice}"
+        ))
+    })
 }
 
 fn tell_of_welcome(news: &News) {
-    if let News::Welcomed { bets: bets @ 1.. } = news {
-        journal::resumed(*bets);
+    if let News::Welcomed(bets @ 1..) = news {
+        log_lines::resumed(*bets);
     }
 }
 
-fn run_lottery(
+/// Takes part in the lottery with the bets of `source`, and logs how it went.
+fn bet_all<S: BetSource>(
     config: &Config,
-    source: impl BetSource,
-    pace: Pace,
-    interruption: &Interruption,
-    tell: impl FnMut(&News),
-) -> Result<ExitCode, Complaint> {
-    let mut agency = Agency::new(config.id, source, pace);
-    let result = take_part(&mut agency, &config.network, interruption, tell);
+    source: S,
+    signals: &Signals,
+    tell: impl FnMut(&News, &Agency<S>),
+) -> Result<ExitCode, RunError> {
+    let mut agency = Agency::new(config.id, source, config.pace());
+    let result = take_part(&mut agency, &config.network, signals, tell);
     let rejected = agency.source().rejected();
-    if rejected > 0 {
-        journal::rows_left_out(rejected);
+    drop(agency);
+    if signals.have_ended_it() {
+        log_lines::closed("data", config.id);
+    } else if rejected > 0 {
+        log_lines::rows_left_out(rejected);
     }
-    match result {
-        Ok(winners) => {
-            journal::winners(&winners);
-            Ok(if rejected > 0 {
-                EXIT_FAILURE.into()
-            } else {
-                ExitCode::SUCCESS
-            })
-        }
-        Err(error) => match error.interrupted() {
-            Some(interrupted) => {
-                journal::signal_received(interrupted.signal);
-                if error.had_connection() {
-                    journal::connection_closed(config.id);
-                }
-                drop(agency);
-                journal::source_closed(config.id);
-                journal::shut_down();
-                Ok(ExitCode::SUCCESS)
-            }
-            None => Err(give_up(config, &error)),
-        },
-    }
+    log_lines::winners(&result?);
+    Ok(ExitCode::from(if rejected > 0 { EXIT_FAILURE } else { 0 }))
 }
 
-fn give_up(config: &Config, error: &LotteryError) -> Complaint {
+fn log_failure(config: &Config, error: &RunError) {
+    use AgencyError::Refused;
     match error {
-        LotteryError::Agency(AgencyError::Refused {
+        _ if config.mode == Mode::Echo => {
+            log_lines::given_up("receive_message", config.id, error);
+        }
+        RunError::Connection(ConnectionError::Connect(..)) => {
+            log_lines::given_up("connect", config.id, error);
+        }
+        RunError::Agency(Refused {
             code,
             bets: Some(bets),
         }) => {
-            journal::batch_refused(*bets, code);
+            log_lines::batch_refused(*bets, code);
         }
-        LotteryError::Connection(ConnectionError::Connect { .. }) => {
-            journal::connecting_failed(config.id, error);
-        }
-        _ => journal::winners_unknown(error),
+        _ => log_lines::winners_unknown(error),
     }
-    Complaint::of_failure(error)
-}
-
-fn finish_echo(
-    config: &Config,
-    result: Result<(), ConnectionError>,
-) -> Result<ExitCode, Complaint> {
-    let (Interrupted { signal }, had_connection) = match result {
-        Ok(()) => return Ok(ExitCode::SUCCESS),
-        Err(ConnectionError::Interrupted(interrupted)) => (interrupted, false),
-        Err(ConnectionError::ClosedBySignal(interrupted)) => (interrupted, true),
-        Err(error) => {
-            journal::echo_failed(config.id, &error);
-            return Err(Complaint::of_failure(error));
-        }
-    };
-    journal::signal_received(signal);
-    if had_connection {
-        journal::connection_closed(config.id);
-    }
-    journal::shut_down();
-    Ok(ExitCode::SUCCESS)
 }

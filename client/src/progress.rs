@@ -1,20 +1,18 @@
 //! How far the upload is, for whoever watches: a bar on a terminal, a line for each tenth elsewhere.
 
-use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
-use std::path::Path;
+use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use lottery_core::protocol::status;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use lottery_core::codec::native;
+use lottery_core::message::Reply;
 
 use crate::agency::News;
 use crate::config::Network;
-use crate::connection::connect;
-use crate::interruption::Interruption;
-use crate::journal;
+use crate::connection::Connection;
+use crate::log_lines;
+use crate::signals::Signals;
 
 /// Parts of the file for each of which a line is logged, where there is no bar.
 const PARTS: u64 = 10;
@@ -22,7 +20,8 @@ const PARTS: u64 = 10;
 /// How often a waiting agency asks how many others are missing, where somebody watches.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-const BAR: &str = "agency {prefix} {wide_bar:.green} {pos}/{len} bets  {rate}  {eta} left";
+const BAR: &str =
+    "agency {prefix} {wide_bar:.green} {percent}%  {msg} bets  {bytes_per_sec}  {eta} left";
 const SPINNER: &str = "agency {prefix} {spinner} {msg}";
 
 /// The terminal, when a person watches: both outputs lead there, and nobody set `NO_COLOR`.
@@ -35,173 +34,149 @@ pub fn terminal() -> Option<MultiProgress> {
     bars.filter(|bars| !bars.is_hidden())
 }
 
-/// The progress of one agency's upload.
+/// The progress of one agency's upload, by the bytes of its file.
 pub struct Progress {
-    total: u64,
-    registered: u64,
-    view: View,
-}
-
-enum View {
-    /// A bar, which turns into a spinner when everything is sent.
-    Bar(ProgressBar),
-    /// Log lines; the number of parts logged.
-    Lines(u64),
+    agency: u32,
+    network: Network,
+    file_bytes: u64,
+    /// Where there is no bar: the parts that were logged.
+    parts: u64,
+    bar: Option<ProgressBar>,
+    is_watching: bool,
 }
 
 impl Progress {
-    /// Progress towards `total` bets, on `terminal` if there is one.
-    pub fn new(agency: u32, total: u64, terminal: Option<&MultiProgress>) -> Progress {
-        let view = match terminal {
-            None => View::Lines(0),
-            Some(terminal) => {
-                let bar = terminal.add(ProgressBar::new(total));
-                bar.set_style(style(BAR));
-                bar.set_prefix(agency.to_string());
-                View::Bar(bar)
-            }
-        };
+    /// Progress through a file of `file_bytes`, on `terminal` if there is one.
+    pub fn new(
+        agency: u32,
+        network: &Network,
+        file_bytes: u64,
+        terminal: Option<&MultiProgress>,
+    ) -> Progress {
+        let bar = terminal.map(|terminal| {
+            let bar = terminal.add(ProgressBar::new(file_bytes));
+            bar.set_style(style(BAR));
+            bar.set_prefix(agency.to_string());
+            bar
+        });
         Progress {
-            total,
-            registered: 0,
-            view,
+            agency,
+            network: network.clone(),
+            file_bytes,
+            parts: 0,
+            bar,
+            is_watching: false,
         }
     }
 
-    /// Takes a step forward.
-    pub fn note(&mut self, news: &News, network: &Network) {
+    /// Takes a step forward, to where `registered` bets are stored, of `bytes` bytes of the file.
+    pub fn note(&mut self, news: &News, registered: u64, bytes: u64) {
+        let Some(bar) = &self.bar else {
+            // The file may have grown since it was measured.
+            let parts = (bytes * PARTS / self.file_bytes.max(1)).min(PARTS);
+            if parts > self.parts {
+                self.parts = parts;
+                log_lines::progress(registered, parts * 100 / PARTS);
+            }
+            return;
+        };
         match news {
-            News::Welcomed { bets } => self.begin(*bets),
-            News::Registered { bets } => self.registered += u64::from(*bets),
-            News::AwaitingDraw => self.await_draw(network),
-            News::Winners => self.clear(),
-        }
-        match &mut self.view {
-            View::Bar(bar) => bar.set_position(self.registered),
-            View::Lines(logged) => {
-                let parts = self.registered * PARTS / self.total.max(1);
-                if parts > *logged {
-                    *logged = parts;
-                    journal::progress(self.registered, self.total, parts * 100 / PARTS);
+            News::Winners => bar.finish_and_clear(),
+            _ if self.is_watching => {}
+            News::AwaitingDraw => {
+                bar.set_style(style(SPINNER));
+                bar.set_message("waiting for the draw");
+                bar.enable_steady_tick(STATUS_INTERVAL / 10);
+                let (bar, agency, network) = (bar.clone(), self.agency, self.network.clone());
+                thread::spawn(move || watch_missing(&bar, agency, &network));
+                self.is_watching = true;
+            }
+            News::Welcomed(_) | News::Registered(_) => {
+                bar.set_position(bytes);
+                bar.set_message(registered.to_string());
+                if matches!(news, News::Welcomed(_)) {
+                    // What was stored before says nothing of the speed.
+                    bar.reset_elapsed();
+                    bar.reset_eta();
                 }
             }
-        }
-    }
-
-    /// Goes on behind `bets` that are stored already, which say nothing of the speed.
-    fn begin(&mut self, bets: u64) {
-        self.registered = bets;
-        if let View::Bar(bar) = &self.view {
-            bar.set_position(bets);
-            bar.reset_elapsed();
-            bar.reset_eta();
-        }
-    }
-
-    /// Takes the bar away.
-    fn clear(&mut self) {
-        if let View::Bar(bar) = &self.view {
-            bar.finish_and_clear();
-        }
-    }
-
-    /// Turns the bar into a spinner that tells how many agencies are missing.
-    fn await_draw(&mut self, network: &Network) {
-        if let View::Bar(bar) = &self.view {
-            bar.set_style(style(SPINNER));
-            bar.set_message("waiting for the draw");
-            bar.enable_steady_tick(STATUS_INTERVAL / 10);
-            let (bar, network) = (bar.clone(), network.clone());
-            thread::spawn(move || watch_missing(&bar, &network));
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.clear();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 
-/// Asks the central now and then, over a connection of its own, until the bar is taken away. It is
-/// for the eyes only: when it cannot ask, the spinner goes on without a number.
-fn watch_missing(bar: &ProgressBar, network: &Network) {
-    let connect = || {
-        connect(
-            &network.server_address,
-            network.socket_timeout,
-            &Interruption::never(),
-        )
-    };
-    let mut stream = connect().ok();
-    while !bar.is_finished() {
-        let report = match &mut stream {
-            Some(stream) => status::ask(stream).ok(),
-            None => None,
+/// Asks the central now and then how many agencies are missing, over a connection of its own, until
+/// the bar is taken away. Each question has a timeout. One that fails is asked again over a new
+/// connection, as the central closes those of strangers.
+fn watch_missing(bar: &ProgressBar, agency: u32, network: &Network) {
+    let mut kept = None;
+    let mut ask = || {
+        let open = || Connection::open(agency, network, &Signals::none());
+        let mut connection = kept.take().map_or_else(open, Ok).ok()?;
+        let mut question = Vec::new();
+        native::encode_status(&mut question);
+        connection.send(&mut question).ok()?;
+        let Reply::Status(report) = connection.receive(connection.deadline(), 0).ok()? else {
+            return None;
         };
-        match report {
-            Some(report) if report.missing > 0 => {
-                let agencies = if report.missing == 1 {
-                    "agency"
-                } else {
-                    "agencies"
-                };
-                let missing = report.missing;
-                bar.set_message(format!("waiting for {missing} more {agencies}"));
-            }
-            Some(_) => bar.set_message("the draw is being held"),
-            None => {
-                stream = connect().ok();
-                if stream.is_none() {
-                    bar.set_message("the central does not answer");
-                }
-            }
-        }
+        kept = Some(connection);
+        Some(report.missing)
+    };
+    while !bar.is_finished() {
+        bar.set_message(match ask().or_else(&mut ask) {
+            None => "the central does not answer".to_owned(),
+            Some(0) => "the draw is being held".to_owned(),
+            Some(1) => "waiting for 1 more agency".to_owned(),
+            Some(missing) => format!("waiting for {missing} more agencies"),
+        });
         thread::sleep(STATUS_INTERVAL);
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-            // A rate that cannot be written is not missed.
-            let _ = write!(out, "{:.0} bets/s", state.per_sec());
-        })
-}
-
-/// The lines of a file: as many as it has bets, if all of them are valid.
-///
-/// # Errors
-///
-/// Whatever the system says.
-pub fn count_lines(path: &Path) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 256 * 1024];
-    let mut lines = 0;
-    let mut last = b'\n';
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(lines + u64::from(last != b'\n')),
-            bytes => {
-                lines += memchr::memchr_iter(b'\n', &buffer[..bytes]).count() as u64;
-                last = buffer[bytes - 1];
-            }
-        }
-    }
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indicatif::ProgressDrawTarget;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
     #[test]
-    fn lines_are_counted_with_and_without_an_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bets.csv");
-        for (text, lines) in [("", 0), ("a", 1), ("a\r\n", 1), ("a\nb", 2), ("a\nb\n", 2)] {
-            std::fs::write(&path, text).unwrap();
-            assert_eq!(count_lines(&path).unwrap(), lines, "{text:?}");
+    fn one_connection_asks_who_is_missing_however_often_the_wait_begins_and_is_made_again() {
+        let central = TcpListener::bind("127.0.0.1:0").unwrap();
+        let network = Network {
+            server_address: central.local_addr().unwrap().to_string(),
+            socket_timeout: Duration::from_secs(30),
+            retry_timeout: Duration::ZERO,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_server_name: None,
+        };
+        let terminal = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        let mut progress = Progress::new(3, &network, 10, Some(&terminal));
+        for _ in 0..3 {
+            progress.note(&News::AwaitingDraw, 0, 10);
+        }
+        for _ in 0..2 {
+            let (mut peer, _) = central.accept().unwrap();
+            let mut question = [0; 2];
+            peer.read_exact(&mut question).unwrap();
+            assert_eq!(question, [0, 32]);
+            peer.write_all(&[0, 33, 0, 0, 0, 5, 0, 0, 0, 4, 0]).unwrap();
+            central.set_nonblocking(true).unwrap();
+            assert!(central.accept().is_err(), "another one asks as well");
+            central.set_nonblocking(false).unwrap();
         }
     }
 }

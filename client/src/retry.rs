@@ -8,36 +8,39 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause, before jitter.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// How long a connection lasts with which nothing is wrong; more than the longest pause, so that two
-/// programs that take over from each other never make one.
-const STEADY: Duration = Duration::from_secs(5);
+/// How long a connection lasts that nobody takes over: a second program of the same agency would be
+/// back after the longest pause.
+pub const STEADY: Duration = Duration::from_secs(5);
 
-/// Exponential backoff with jitter, within a total time counted from the first failure.
+/// Exponential backoff with jitter, for as long as there is progress.
 ///
 /// Agencies that lose the same central would otherwise come back all at the same moment. Time and
 /// chance are handed in.
 #[derive(Debug)]
 pub struct Retry {
     timeout: Duration,
-    failing_since: Option<Duration>,
+    last_progress: Duration,
     pause: Duration,
+    /// Bets known to be registered.
+    registered: u64,
 }
 
 impl Retry {
-    /// Tries for `timeout` before giving up.
-    pub fn new(timeout: Duration) -> Retry {
+    /// Tries until there was no progress for `timeout`, from `now` on.
+    pub fn new(timeout: Duration, now: Duration) -> Retry {
         Retry {
             timeout,
-            failing_since: None,
+            last_progress: now,
             pause: PAUSE_MIN,
+            registered: 0,
         }
     }
 
     /// How long to wait after a failure at `now`, or `None` when it is time to give up. `chance` is
     /// a number from 0 to 1; pauses are between half and all of what is due.
     pub fn pause_after_failure(&mut self, now: Duration, chance: f64) -> Option<Duration> {
-        let since = *self.failing_since.get_or_insert(now);
-        let left = (since + self.timeout).checked_sub(now)?;
+        let end = self.last_progress.saturating_add(self.timeout);
+        let left = end.checked_sub(now)?;
         if left.is_zero() {
             return None;
         }
@@ -46,18 +49,25 @@ impl Retry {
         Some(pause.min(left))
     }
 
-    /// Notes that a connection ended that had lasted for `lasted`. After a steady one the time to try
-    /// begins anew, as nothing was wrong before. A central that greets and then fails, or a second
-    /// program that takes the agency over, gives no steady connections, and the time runs on.
-    pub fn note_connection(&mut self, lasted: Duration) {
+    /// Notes how many bets are registered, after any reply: more than before are progress. Neither
+    /// a Welcome without news nor a connection that lasted is.
+    pub fn note_registered(&mut self, bets: u64, now: Duration) {
+        if bets > self.registered {
+            self.note_progress(now);
+        }
+        self.registered = bets;
+    }
+
+    /// Notes that a connection that waited for the draw ended after `lasted`. There was nothing
+    /// more to achieve, so a steady one counts as progress up to its end.
+    pub fn note_wait(&mut self, lasted: Duration, now: Duration) {
         if lasted >= STEADY {
-            self.note_progress();
+            self.note_progress(now);
         }
     }
 
-    /// Notes that something was achieved: the next failure is a first one.
-    pub fn note_progress(&mut self) {
-        self.failing_since = None;
+    fn note_progress(&mut self, now: Duration) {
+        self.last_progress = now;
         self.pause = PAUSE_MIN;
     }
 }
@@ -69,10 +79,10 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
-    fn pauses_double_up_to_a_bound_and_end_with_the_time() {
-        let mut retry = Retry::new(TIMEOUT);
+    fn pauses_double_up_to_a_bound_and_end_with_the_time_since_the_last_progress() {
         let mut now = Duration::from_secs(1000);
         let end = now + TIMEOUT;
+        let mut retry = Retry::new(TIMEOUT, now);
         let mut pauses = Vec::new();
         while let Some(pause) = retry.pause_after_failure(now, 1.0) {
             pauses.push(pause.as_millis());
@@ -81,41 +91,31 @@ mod tests {
         assert_eq!(pauses[..7], [50, 100, 200, 400, 800, 1600, 2000]);
         assert!(pauses.iter().all(|pause| *pause <= 2000));
         assert_eq!(now, end);
+        // Jitter takes at most half off, and without time there is no try.
+        let first = |timeout| Retry::new(timeout, now).pause_after_failure(now, 0.0);
+        assert_eq!(first(TIMEOUT), Some(PAUSE_MIN / 2));
+        assert_eq!(first(Duration::ZERO), None);
     }
 
     #[test]
-    fn jitter_takes_at_most_half_off() {
-        let mut retry = Retry::new(TIMEOUT);
-        assert_eq!(
-            retry.pause_after_failure(Duration::ZERO, 0.0),
-            Some(PAUSE_MIN / 2)
-        );
-    }
-
-    #[test]
-    fn progress_begins_the_time_anew() {
-        let mut retry = Retry::new(TIMEOUT);
-        assert!(retry.pause_after_failure(Duration::ZERO, 1.0).is_some());
-        assert!(retry.pause_after_failure(TIMEOUT, 1.0).is_none());
-        retry.note_progress();
-        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(PAUSE_MIN));
-    }
-
-    #[test]
-    fn only_a_steady_connection_begins_the_time_anew() {
-        let mut retry = Retry::new(TIMEOUT);
-        retry.pause_after_failure(Duration::ZERO, 1.0);
-        retry.note_connection(STEADY - Duration::from_millis(1));
-        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), None);
-        retry.note_connection(STEADY);
-        assert_eq!(retry.pause_after_failure(TIMEOUT, 1.0), Some(PAUSE_MIN));
-    }
-
-    #[test]
-    fn no_time_to_retry_means_no_retry() {
-        assert_eq!(
-            Retry::new(Duration::ZERO).pause_after_failure(Duration::ZERO, 1.0),
-            None
-        );
+    fn only_progress_begins_the_time_anew() {
+        type Note = fn(&mut Retry);
+        let cases: [(Note, bool); 6] = [
+            (|_| (), false),
+            // A Welcome without news, and one after a loss; then one more bet.
+            (|retry| retry.note_registered(5, TIMEOUT), false),
+            (|retry| retry.note_registered(0, TIMEOUT), false),
+            (|retry| retry.note_registered(6, TIMEOUT), true),
+            (|retry| retry.note_wait(STEADY / 2, TIMEOUT), false),
+            (|retry| retry.note_wait(STEADY, TIMEOUT), true),
+        ];
+        for (case, (note, is_progress)) in cases.into_iter().enumerate() {
+            let mut retry = Retry::new(TIMEOUT, Duration::ZERO);
+            retry.note_registered(5, Duration::ZERO);
+            retry.pause_after_failure(Duration::ZERO, 1.0);
+            note(&mut retry);
+            let pause = retry.pause_after_failure(TIMEOUT, 1.0);
+            assert_eq!(pause, is_progress.then_some(PAUSE_MIN), "case {case}");
+        }
     }
 }

@@ -16,7 +16,8 @@ use crate::name::Name;
 /// The largest number that can be bet on; the smallest is 0.
 pub const NUMBER_MAX: u32 = 9_999;
 
-/// The first birthdate that is believed; the last is the day on which the bet is checked.
+/// The first birthdate that is believed. No clock is asked: a row that is valid today must be valid
+/// tomorrow and on every other machine.
 pub const BIRTHDATE_MIN: Date = date!(1900 - 01 - 01);
 
 /// A valid bet, borrowing its names from whatever it was read from.
@@ -94,7 +95,7 @@ impl Field {
                 "1 to 255 bytes of UTF-8 without control characters"
             }
             Field::Document => "a whole number from 1 to 4294967295",
-            Field::Birthdate => "a real date, YYYY-MM-DD, from 1900-01-01 to today",
+            Field::Birthdate => "a real date, YYYY-MM-DD, from 1900-01-01 on",
             Field::Number => "a whole number from 0 to 9999",
         }
     }
@@ -140,15 +141,15 @@ impl InvalidBet {
 }
 
 impl<'a> UncheckedBet<'a> {
-    /// The bet, when it is valid on the day `today`. Whether the agency takes part is not a
+    /// The bet, when it is valid. Whether the agency takes part is not a
     /// matter of the bet and is left to the central.
     ///
     /// # Errors
     ///
     /// The first field that breaks a rule.
-    pub fn check(&self, today: Date) -> Result<Bet<'a>, InvalidBet> {
+    pub fn check(&self) -> Result<Bet<'a>, InvalidBet> {
         let birthdate = date::from_unix_midnight(self.birthdate)
-            .filter(|day| is_birthdate(*day, today))
+            .filter(|day| *day >= BIRTHDATE_MIN)
             .ok_or_else(|| InvalidBet::of_number(Field::Birthdate, self.birthdate))?;
         if self.agency == 0 {
             return Err(InvalidBet::of_number(Field::Agency, self.agency));
@@ -171,7 +172,7 @@ impl<'a> UncheckedBet<'a> {
 }
 
 impl<'a> Bet<'a> {
-    /// The bet that the fields spell for `agency`, when it is valid on the day `today`.
+    /// The bet that the fields spell for `agency`, when it is valid.
     ///
     /// # Errors
     ///
@@ -179,7 +180,6 @@ impl<'a> Bet<'a> {
     ///
     /// ```
     /// use lottery_core::bet::{Bet, BetText, Field};
-    /// use time::macros::date;
     ///
     /// let row = BetText {
     ///     first_name: "Santiago Lionel".as_bytes(),
@@ -188,12 +188,15 @@ impl<'a> Bet<'a> {
     ///     birthdate: b"1999-02-30",
     ///     number: b"2201",
     /// };
-    /// let complaint = Bet::from_text(1, &row, date!(2026 - 11 - 21)).unwrap_err();
+    /// let complaint = Bet::from_text(1, &row).unwrap_err();
     /// assert_eq!(complaint.field, Field::Birthdate);
     /// ```
     #[inline]
-    pub fn from_text(agency: u32, text: &BetText<'a>, today: Date) -> Result<Bet<'a>, InvalidBet> {
+    pub fn from_text(agency: u32, text: &BetText<'a>) -> Result<Bet<'a>, InvalidBet> {
         let invalid = |field, value| move || InvalidBet::new(field, value);
+        if agency == 0 {
+            return Err(InvalidBet::of_number(Field::Agency, agency));
+        }
         Ok(Bet {
             agency,
             first_name: check_name(Field::FirstName, text.first_name)?,
@@ -202,7 +205,7 @@ impl<'a> Bet<'a> {
                 .filter(|document| *document >= 1)
                 .ok_or_else(invalid(Field::Document, text.document))?,
             birthdate: date::parse_iso(text.birthdate)
-                .filter(|day| is_birthdate(*day, today))
+                .filter(|day| *day >= BIRTHDATE_MIN)
                 .ok_or_else(invalid(Field::Birthdate, text.birthdate))?,
             number: parse_decimal(text.number)
                 .filter(|number| *number <= NUMBER_MAX)
@@ -238,10 +241,6 @@ pub fn parse_decimal(text: &[u8]) -> Option<u32> {
     }
 }
 
-fn is_birthdate(day: Date, today: Date) -> bool {
-    day >= BIRTHDATE_MIN && day <= today
-}
-
 #[inline]
 fn check_name(field: Field, bytes: &[u8]) -> Result<Name<'_>, InvalidBet> {
     Name::new(bytes).ok_or_else(|| InvalidBet::new(field, bytes))
@@ -251,8 +250,6 @@ fn check_name(field: Field, bytes: &[u8]) -> Result<Name<'_>, InvalidBet> {
 mod tests {
     use super::*;
     use crate::name::NAME_BYTES_MAX;
-
-    const TODAY: Date = date!(2026 - 11 - 21);
 
     fn claim() -> UncheckedBet<'static> {
         UncheckedBet {
@@ -275,160 +272,57 @@ mod tests {
         }
     }
 
-    fn complaint(claim: UncheckedBet<'_>) -> Option<Field> {
-        claim.check(TODAY).err().map(|invalid| invalid.field)
-    }
-
     #[test]
     fn text_and_claim_of_the_same_bet_are_the_same_bet() {
-        assert_eq!(claim().check(TODAY), Bet::from_text(1, &text(), TODAY));
+        assert_eq!(claim().check(), Bet::from_text(1, &text()));
+        let invalid = Bet::from_text(0, &text()).unwrap_err();
+        assert_eq!(invalid.field, Field::Agency);
     }
 
     #[test]
     fn the_bounds_of_every_field_are_inside_and_the_next_value_is_out() {
-        let longest = [b'a'; NAME_BYTES_MAX];
-        let too_long = [b'a'; NAME_BYTES_MAX + 1];
-        let unix = date::unix_midnight;
-        for (valid, field, claim) in [
-            (
-                true,
-                Field::FirstName,
-                UncheckedBet {
-                    first_name: &longest,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::FirstName,
-                UncheckedBet {
-                    first_name: &too_long,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::FirstName,
-                UncheckedBet {
-                    first_name: b"",
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::LastName,
-                UncheckedBet {
-                    last_name: b"a\nb",
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::LastName,
-                UncheckedBet {
-                    last_name: b"\xc2\x85",
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::LastName,
-                UncheckedBet {
-                    last_name: b"\xc3",
-                    ..claim()
-                },
-            ),
-            (
-                true,
-                Field::Document,
-                UncheckedBet {
-                    document: u32::MAX,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Document,
-                UncheckedBet {
-                    document: 0,
-                    ..claim()
-                },
-            ),
-            (
-                true,
-                Field::Number,
-                UncheckedBet {
-                    number: 0,
-                    ..claim()
-                },
-            ),
-            (
-                true,
-                Field::Number,
-                UncheckedBet {
-                    number: 9999,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Number,
-                UncheckedBet {
-                    number: 10_000,
-                    ..claim()
-                },
-            ),
-            (
-                true,
-                Field::Birthdate,
-                UncheckedBet {
-                    birthdate: unix(BIRTHDATE_MIN),
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Birthdate,
-                UncheckedBet {
-                    birthdate: unix(BIRTHDATE_MIN) - 86_400,
-                    ..claim()
-                },
-            ),
-            (
-                true,
-                Field::Birthdate,
-                UncheckedBet {
-                    birthdate: unix(TODAY),
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Birthdate,
-                UncheckedBet {
-                    birthdate: unix(TODAY) + 86_400,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Birthdate,
-                UncheckedBet {
-                    birthdate: unix(TODAY) - 1,
-                    ..claim()
-                },
-            ),
-            (
-                false,
-                Field::Agency,
-                UncheckedBet {
-                    agency: 0,
-                    ..claim()
-                },
-            ),
+        let names: [(bool, &[u8]); 6] = [
+            (true, &[b'a'; NAME_BYTES_MAX]),
+            (false, &[b'a'; NAME_BYTES_MAX + 1]),
+            (false, b""),
+            (false, b"a\nb"),
+            (false, b"\xc2\x85"),
+            (false, b"\xc3"),
+        ];
+        for (is_valid, name) in names {
+            let [mut first, mut last] = [claim(); 2];
+            first.first_name = name;
+            last.last_name = name;
+            for (claim, field) in [(first, Field::FirstName), (last, Field::LastName)] {
+                let complaint = claim.check().err().map(|invalid| invalid.field);
+                assert_eq!(complaint, (!is_valid).then_some(field), "{claim:?}");
+            }
+        }
+        let [first_day, last_day] = [BIRTHDATE_MIN, date!(9999 - 12 - 31)].map(date::unix_midnight);
+        let top = i64::from(u32::MAX);
+        for (field, is_valid, value) in [
+            (Field::Agency, true, top),
+            (Field::Agency, false, 0),
+            (Field::Document, true, top),
+            (Field::Document, false, 0),
+            (Field::Number, true, 0),
+            (Field::Number, true, 9999),
+            (Field::Number, false, 10_000),
+            (Field::Birthdate, true, first_day),
+            (Field::Birthdate, false, first_day - 86_400),
+            (Field::Birthdate, false, first_day + 1),
+            (Field::Birthdate, true, last_day),
+            (Field::Birthdate, false, last_day + 86_400),
         ] {
-            let expected = (!valid).then_some(field);
-            assert_eq!(complaint(claim), expected, "{claim:?}");
+            let mut claim = claim();
+            match field {
+                Field::Agency => claim.agency = value as u32,
+                Field::Document => claim.document = value as u32,
+                Field::Number => claim.number = value as u32,
+                _ => claim.birthdate = value,
+            }
+            let complaint = claim.check().err().map(|invalid| invalid.field);
+            assert_eq!(complaint, (!is_valid).then_some(field), "{claim:?}");
         }
     }
 
@@ -458,13 +352,13 @@ mod tests {
             last_name: endless.as_bytes(),
             ..text()
         };
-        let complaint = Bet::from_text(1, &row, TODAY).unwrap_err();
+        let complaint = Bet::from_text(1, &row).unwrap_err();
         assert_eq!(complaint.value.chars().count(), 64);
         let row = BetText {
             number: b"10000",
             ..text()
         };
-        let complaint = Bet::from_text(1, &row, TODAY).unwrap_err();
+        let complaint = Bet::from_text(1, &row).unwrap_err();
         assert_eq!(
             complaint.to_string(),
             "number \"10000\" is not valid, expected a whole number from 0 to 9999"
@@ -473,7 +367,7 @@ mod tests {
 
     #[test]
     fn only_the_number_drawn_wins() {
-        let bet = claim().check(TODAY).unwrap();
+        let bet = claim().check().unwrap();
         assert!(has_won(&bet, 2201));
         assert!(!has_won(&bet, 7574));
     }

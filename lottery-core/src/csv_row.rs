@@ -1,7 +1,7 @@
 //! One row of CSV, taken apart: what the store's files and the agencies' files have in common.
 //!
-//! A bet has no line breaks, so a line is a row, and a quote that somebody forgot to close spoils
-//! that row alone.
+//! A bet has no line breaks, so its row is a line. A row of several lines, which only a field in
+//! quotes can make, is never a bet; [`Quoting`] finds its end.
 
 use csv_core::ReadRecordResult;
 use thiserror::Error;
@@ -14,6 +14,51 @@ pub struct WrongCount {
     pub found: usize,
     /// Fields of a good row.
     pub expected: usize,
+}
+
+/// Where in a row a reader is, as far as quotes matter; rows begin with the default.
+///
+/// A quote opens a quoted field only at the beginning of a field, and two quotes inside one stand
+/// for a quote, as Python's `csv` and the `csv` crate have it.
+///
+/// ```
+/// use lottery_core::csv_row::Quoting;
+/// let quoting = Quoting::default().after(b"Ana,\"Paz");
+/// assert!(quoting.is_open());
+/// assert!(!quoting.after(b"\n\"\"\",1").is_open());
+/// assert!(!Quoting::default().after(b"An\"a,Paz").is_open());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quoting {
+    /// At the beginning of a field.
+    #[default]
+    FieldStart,
+    /// In a field that is not in quotes, or behind the quotes of one that was.
+    Plain,
+    /// Inside quotes, where a line break does not end the row.
+    Open,
+    /// Behind a quote inside quotes: the last one, or the first of two.
+    Closed,
+}
+
+impl Quoting {
+    /// Where the reader is after these bytes more of the row.
+    #[must_use]
+    pub fn after(self, bytes: &[u8]) -> Quoting {
+        bytes.iter().fold(self, |quoting, byte| match quoting {
+            Quoting::Open if *byte == b'"' => Quoting::Closed,
+            Quoting::Open => Quoting::Open,
+            Quoting::FieldStart | Quoting::Closed if *byte == b'"' => Quoting::Open,
+            // For some readers a carriage return alone ends a row.
+            _ if matches!(byte, b',' | b'\r') => Quoting::FieldStart,
+            _ => Quoting::Plain,
+        })
+    }
+
+    /// Whether the row goes on behind a line break here.
+    pub fn is_open(self) -> bool {
+        self == Quoting::Open
+    }
 }
 
 /// Takes rows apart. One lives as long as a file is read: the grammar of quoted fields is a table,

@@ -14,17 +14,18 @@ pub enum Line<'a> {
     Whole(&'a [u8]),
     /// What follows the last line feed of the file.
     Unended(&'a [u8]),
-    /// A line with more bytes than were bargained for; they are skipped when the next one is read.
-    TooLong,
+    /// The first bytes of a line that is longer than the bound; the rest of it comes next.
+    Cut(&'a [u8]),
 }
 
 /// Gives the lines of a file one after the other, where they lie in its buffer.
 ///
 /// ```
 /// use lottery_core::lines::{Line, Lines};
-/// let mut lines = Lines::new(&b"one\nextraordinary\nthree"[..], 5);
+/// let mut lines = Lines::new(&b"one\nhundred\nthree"[..], 5);
 /// assert_eq!(lines.next_line()?, Some(Line::Whole(b"one")));
-/// assert_eq!(lines.next_line()?, Some(Line::TooLong));
+/// assert_eq!(lines.next_line()?, Some(Line::Cut(b"hundr")));
+/// assert_eq!(lines.next_line()?, Some(Line::Whole(b"ed")));
 /// assert_eq!(lines.next_line()?, Some(Line::Unended(b"three")));
 /// assert_eq!(lines.next_line()?, None);
 /// # Ok::<(), std::io::Error>(())
@@ -36,18 +37,18 @@ pub struct Lines<R> {
     /// The part of the buffer that was read and not given out yet.
     start: usize,
     end: usize,
-    /// Whether that part begins in a line that is to be skipped.
-    is_skipping: bool,
+    /// Whether that part begins inside a line.
+    is_cut: bool,
     line_bytes_max: usize,
-    /// Bytes before the line given last.
+    /// Bytes before what was given last.
     offset: u64,
-    /// Bytes of the line given last, its line feed included.
-    line_bytes: u64,
+    /// Bytes of what was given last, its line feed included.
+    given_bytes: u64,
     number: u64,
 }
 
 impl<R: Read> Lines<R> {
-    /// The lines of `input`, each of at most `line_bytes_max` bytes.
+    /// The lines of `input`; one of more than `line_bytes_max` bytes comes in pieces of as many.
     pub fn new(input: R, line_bytes_max: usize) -> Lines<R> {
         assert!(line_bytes_max < READ_BYTES, "a line fits the buffer");
         Lines {
@@ -55,52 +56,48 @@ impl<R: Read> Lines<R> {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             start: 0,
             end: 0,
-            is_skipping: false,
+            is_cut: false,
             line_bytes_max,
             offset: 0,
-            line_bytes: 0,
+            given_bytes: 0,
             number: 0,
         }
     }
 
-    /// The next line, or `None` at the end of the file.
+    /// The next line or piece of one, or `None` at the end of the file.
     ///
     /// # Errors
     ///
     /// Whatever the system says.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
-        if self.is_skipping {
-            self.skip_line()?;
-        }
-        self.offset += self.line_bytes;
-        self.line_bytes = 0;
-        self.number += 1;
+        self.offset += self.given_bytes;
+        self.given_bytes = 0;
+        self.number += u64::from(!self.is_cut);
+        let most = self.line_bytes_max + 1;
         let mut searched = 0;
         let (length, has_end) = loop {
             let unread = &self.buffer[self.start..self.end];
-            if let Some(length) = memchr(b'\n', &unread[searched..]) {
+            let within = &unread[..unread.len().min(most)];
+            if let Some(length) = memchr(b'\n', &within[searched..]) {
                 break (searched + length, true);
             }
-            searched = unread.len();
-            if searched > self.line_bytes_max || !self.refill()? {
-                break (searched, false);
+            searched = within.len();
+            if searched == most || !self.refill()? {
+                break (searched.min(self.line_bytes_max), false);
             }
         };
+        self.is_cut = searched == most && !has_end;
         if length == 0 && !has_end {
             return Ok(None);
         }
-        if length > self.line_bytes_max {
-            self.is_skipping = true;
-            return Ok(Some(Line::TooLong));
-        }
         let line = &self.buffer[self.start..][..length];
-        let taken = length + usize::from(has_end);
-        self.start += taken;
-        self.line_bytes = taken as u64;
-        Ok(Some(if has_end {
-            Line::Whole(line)
-        } else {
-            Line::Unended(line)
+        let given = length + usize::from(has_end);
+        self.start += given;
+        self.given_bytes = given as u64;
+        Ok(Some(match (has_end, self.is_cut) {
+            (true, _) => Line::Whole(line),
+            (false, true) => Line::Cut(line),
+            (false, false) => Line::Unended(line),
         }))
     }
 
@@ -109,23 +106,9 @@ impl<R: Read> Lines<R> {
         self.number
     }
 
-    /// Where the line given last begins, in bytes from the first line; at the end, where that is.
+    /// Where what was given last begins, in bytes from the first line; at the end, where that is.
     pub fn offset(&self) -> u64 {
         self.offset
-    }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let unread = &self.buffer[self.start..self.end];
-            let line_end = memchr(b'\n', unread);
-            let skipped = line_end.map_or(unread.len(), |length| length + 1);
-            self.start += skipped;
-            self.line_bytes += skipped as u64;
-            if line_end.is_some() || !self.refill()? {
-                self.is_skipping = false;
-                return Ok(());
-            }
-        }
     }
 
     /// Reads more behind what is unread; says whether there was any.
@@ -155,8 +138,8 @@ impl<R: Seek> Lines<R> {
     pub fn rewind(&mut self) -> io::Result<()> {
         self.input.rewind()?;
         (self.start, self.end) = (0, 0);
-        self.is_skipping = false;
-        (self.offset, self.line_bytes, self.number) = (0, 0, 0);
+        self.is_cut = false;
+        (self.offset, self.given_bytes, self.number) = (0, 0, 0);
         Ok(())
     }
 }
@@ -189,7 +172,7 @@ mod tests {
             let line = match line {
                 Line::Whole(line) => format!("{}.", String::from_utf8_lossy(line)),
                 Line::Unended(line) => String::from_utf8_lossy(line).into_owned(),
-                Line::TooLong => "too long".to_owned(),
+                Line::Cut(piece) => format!("{}…", String::from_utf8_lossy(piece)),
             };
             told.push(format!("{}@{} {line}", lines.number(), lines.offset()));
         }
@@ -199,16 +182,20 @@ mod tests {
 
     #[test]
     fn lines_come_with_number_and_offset_however_they_are_cut_and_a_second_time_alike() {
-        let cases: [(&str, &[&str]); 6] = [
+        let cases: [(&str, &[&str]); 7] = [
             ("", &["1@0"]),
             ("a\n", &["1@0 a.", "2@2"]),
             ("\n\nb", &["1@0 .", "2@1 .", "3@2 b", "4@3"]),
             (
                 "12345\n123456\nc\n",
-                &["1@0 12345.", "2@6 too long", "3@13 c.", "4@15"],
+                &["1@0 12345.", "2@6 12345…", "2@11 6.", "3@13 c.", "4@15"],
             ),
-            ("a\n12345678", &["1@0 a.", "2@2 too long", "3@10"]),
-            ("123456\n", &["1@0 too long", "2@7"]),
+            ("a\n12345678", &["1@0 a.", "2@2 12345…", "2@7 678", "3@10"]),
+            ("1234567890", &["1@0 12345…", "1@5 67890", "2@10"]),
+            (
+                "12345678901\n",
+                &["1@0 12345…", "1@5 67890…", "1@10 1.", "2@12"],
+            ),
         ];
         for (text, expected) in cases {
             let mut whole = Lines::new(Cursor::new(text), 5);

@@ -1,17 +1,115 @@
-//! What the programs share at their edge with the person who runs them: the way from the command line
-//! to the exit code, settings from file, environment and flags, and log lines.
+//! What the programs share at their edge with the person who runs them. Nothing here knows what a bet
+//! is.
 //!
-//! Nothing here knows what a bet is.
+//! A program has one line to say why it does not do what it was asked to, on standard error, and an
+//! exit code that tells a mistake of the user's from a failure: [`run`] and [`Complaint`].
 //!
-//! * [`command_line`]: flags in, one line of complaint and an exit code out.
-//! * [`settings`]: keys declared in a table; the table gives the flags and the help.
-//! * [`values`]: the kinds of value that keys have: numbers, durations, sizes, levels.
-//! * [`log_line`]: the logger, and values that are safe inside a log line.
+//! * [`settings`]: file, environment and flags, and the complaint about a value.
+//! * [`values`]: what values may be: numbers, durations, sizes, levels.
+//! * [`log`]: the log, which never waits, and values that are safe inside a log line.
+
+#[cfg(feature = "documents")]
+mod documents;
+pub mod log;
+pub mod settings;
+mod suggestions;
+pub mod values;
+
+use std::fmt::Display;
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
 
 /// The programs' version: the package's, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOTTERY_COMMIT"), ")");
 
-pub mod command_line;
-pub mod log_line;
-pub mod settings;
-pub mod values;
+/// Exit code of a program whose job failed.
+pub const EXIT_FAILURE: u8 = 1;
+
+/// Exit code of a program that was configured wrongly and did not begin.
+pub const EXIT_CONFIGURATION: u8 = 2;
+
+/// How long a program that ends waits for the reader of its log.
+const FLUSH_AT_END: Duration = Duration::from_millis(300);
+
+/// Why a program ends without having done a job.
+#[derive(Debug)]
+pub struct Complaint {
+    /// 0 for who asked for nothing but a text, such as that of `--help`.
+    code: u8,
+    text: String,
+}
+
+impl Complaint {
+    /// A mistake in how the program was called or configured.
+    pub fn of_configuration(reason: impl Display) -> Complaint {
+        Complaint::new(EXIT_CONFIGURATION, reason)
+    }
+
+    /// A failure of the job.
+    pub fn of_failure(reason: impl Display) -> Complaint {
+        Complaint::new(EXIT_FAILURE, reason)
+    }
+
+    fn new(code: u8, reason: impl Display) -> Complaint {
+        // Texts from outside may have line breaks, and this is one line.
+        let text = log::Value(&reason.to_string()).to_string();
+        Complaint { code, text }
+    }
+}
+
+impl Display for Complaint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl From<anyhow::Error> for Complaint {
+    fn from(error: anyhow::Error) -> Complaint {
+        Complaint::of_failure(format!("{error:#}"))
+    }
+}
+
+impl From<clap::Error> for Complaint {
+    fn from(error: clap::Error) -> Complaint {
+        let text = error.render().to_string();
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            return Complaint { code: 0, text };
+        }
+        let mut lines = text.lines().map(str::trim);
+        let what = lines.next().unwrap_or_default();
+        let tip = lines.find_map(|line| line.strip_prefix("tip: "));
+        let advice = tip.unwrap_or("expected what --help lists");
+        let what = what.trim_start_matches("error: ");
+        Complaint::of_configuration(format!("{what}; {advice}"))
+    }
+}
+
+/// The log is wanted most when the job panics.
+struct FlushAtEnd;
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        log::flush(FLUSH_AT_END);
+    }
+}
+
+/// Runs a program's job, and tells what came of it.
+pub fn run(name: &str, job: impl FnOnce() -> Result<ExitCode, Complaint>) -> ExitCode {
+    let flush = FlushAtEnd;
+    let result = job();
+    drop(flush);
+    result.unwrap_or_else(|Complaint { code, text }| {
+        // Without these two the exit code has to say it alone.
+        let _ = match code {
+            0 => write!(stdout(), "{text}"),
+            _ => writeln!(stderr(), "{name}: {text}"),
+        };
+        code.into()
+    })
+}

@@ -1,409 +1,297 @@
 //! Settings in three layers: a file, the environment, which wins over it, and flags, which win over
 //! both.
 //!
-//! A program declares its keys in one table, a [`Declaration`], which makes the flags and the help.
-//! Every complaint names the key, the value with the place it came from, and what was expected.
+//! A program declares its settings as a clap [`Args`] struct. The names of the fields give the keys of
+//! the file, the variables and the flags. clap reads flags, environment and defaults; ours are the
+//! file between them, and the complaint.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::{fmt, io};
+use std::path::Path;
+use std::{env, fs, io};
 
-use clap::{Arg, ArgMatches, Command};
-use thiserror::Error;
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
-use crate::log_line::Value;
-use crate::values::Kind;
+use crate::Complaint;
+use crate::suggestions::{likest, misspelt, suggest};
 
-const CONFIG_FLAG: &str = "config";
+const CONFIG: &str = "config";
 
 /// The longest settings file. Some keys and comments have a few thousand bytes; what is longer is
-/// another kind of file, or one made to keep the parser busy.
+/// another kind of file.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// A setting.
+/// Keys and their values.
+pub type Entries = HashMap<String, String>;
+
+/// A program's settings file.
 #[derive(Debug)]
-pub struct Key {
-    name: &'static str,
-    variable: &'static str,
-    other_variable: Option<&'static str>,
-    flag: &'static str,
-    value_name: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-}
-
-impl Key {
-    /// A setting that must be set: its name in the file and in complaints, its variable in the
-    /// environment, and its flag without the dashes.
-    pub const fn new(name: &'static str, variable: &'static str, flag: &'static str) -> Key {
-        Key {
-            name,
-            variable,
-            other_variable: None,
-            flag,
-            value_name: "VALUE",
-            default: None,
-            help: "",
-        }
-    }
-
-    /// What it means, and the placeholder for its value, for the help.
-    pub const fn means(self, help: &'static str, value_name: &'static str) -> Key {
-        Key {
-            help,
-            value_name,
-            ..self
-        }
-    }
-
-    /// What holds when nobody sets it.
-    pub const fn or(self, default: &'static str) -> Key {
-        Key {
-            default: Some(default),
-            ..self
-        }
-    }
-
-    /// Another variable, which counts when the first is not set.
-    pub const fn also_read_as(self, variable: &'static str) -> Key {
-        Key {
-            other_variable: Some(variable),
-            ..self
-        }
-    }
-
-    fn variables(&self) -> impl Iterator<Item = &'static str> {
-        [Some(self.variable), self.other_variable]
-            .into_iter()
-            .flatten()
-    }
-}
-
-/// Settings that the help lists under one heading.
-#[derive(Debug)]
-pub struct Group {
-    /// The heading.
-    pub heading: &'static str,
-    /// The settings.
-    pub keys: &'static [Key],
-}
-
-/// Keys and their values, in a file's order.
-pub type Entries = Vec<(String, String)>;
-
-/// A program's settings as declared.
-#[derive(Debug)]
-pub struct Declaration {
+pub struct SettingsFile {
     /// The file that is read when it is there and no other is named.
-    pub default_file: &'static str,
+    pub default_path: &'static str,
     /// What such a file is, for complaints.
-    pub file_expected: &'static str,
-    /// All settings.
-    pub groups: &'static [Group],
-    /// Makes the file's text into keys and values.
-    pub parse_file: fn(&str) -> Result<Entries, String>,
+    pub expected: &'static str,
+    /// Makes the file's text into keys and values, or says what is wrong with it.
+    pub parse: fn(&str) -> Result<Entries, String>,
+    /// The key for a field.
+    pub key: fn(&str) -> String,
+    /// The variable for a key. One that the field itself declares (`env`) comes first.
+    pub variable: fn(&str) -> String,
+    /// Fields above which the help has a heading.
+    pub headings: &'static [(&'static str, &'static str)],
 }
 
-/// Where a value came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Nobody set it.
-    Default,
-    /// The file at this path.
-    File(PathBuf),
-    /// The environment variable of this name.
-    Environment(&'static str),
-    /// The flag of this name.
-    Flag(&'static str),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Default => formatter.write_str("the default"),
-            Source::File(path) => write!(formatter, "{}", path.display()),
-            Source::Environment(variable) => write!(formatter, "environment {variable}"),
-            Source::Flag(flag) => write!(formatter, "--{flag}"),
-        }
-    }
-}
-
-/// Why a program cannot begin: one line that names the key, the value and what was expected.
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("{}: cannot be read: {error}; expected {expected}", path.display())]
-    UnreadableFile {
-        /// The file.
-        path: PathBuf,
-        /// What a good file is.
-        expected: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The file's text has another form.
-    #[error("{}: {reason}; expected {expected}", path.display())]
-    UnparsableFile {
-        /// The file.
-        path: PathBuf,
-        /// What a good file is.
-        expected: &'static str,
-        /// What the parser says.
-        reason: String,
-    },
-    /// The file sets a key that the program does not have.
-    #[error("{}: unknown key {key:?}; {advice}", path.display())]
-    UnknownKey {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// The key that was probably meant, or where to find them all.
-        advice: String,
-    },
-    /// A value is not good.
-    #[error("{key}: {value:?} ({source_name}) is not valid; expected {expected}")]
-    BadValue {
-        /// The key's name.
-        key: &'static str,
-        /// The value as written.
-        value: String,
-        /// Where it was written.
-        source_name: Source,
-        /// What a good value is.
-        expected: String,
-    },
-    /// A key that must be set is not.
-    #[error("{key}: not set; expected {expected}, in {file}, as {variable} or with --{flag}")]
-    Missing {
-        /// The key's name.
-        key: &'static str,
-        /// What a good value is.
-        expected: String,
-        /// The file in which it may be set.
-        file: &'static str,
-        /// The variable in which it may be set.
-        variable: &'static str,
-        /// The flag with which it may be set.
-        flag: &'static str,
-    },
-}
-
-/// The settings of one run: for each key the text that won, and where it came from.
+/// The settings of one run as they were written.
 #[derive(Debug)]
 pub struct Settings {
-    declaration: &'static Declaration,
-    values: HashMap<&'static str, (String, Source)>,
+    /// The command line, for what is no setting.
+    pub flags: ArgMatches,
+    settings: Vec<Setting>,
+    misspelt: Vec<(String, String)>,
 }
 
-impl Declaration {
-    /// Adds a flag for each key to `command`, and `--config` for the file.
-    pub fn add_flags(&self, command: Command) -> Command {
-        self.add_flags_for_all(command, |_| false)
-    }
+#[derive(Debug)]
+struct Setting {
+    arg: Arg,
+    key: String,
+    text: Option<String>,
+    /// Where the text came from, or where to set it.
+    place: String,
+}
 
-    /// As [`Declaration::add_flags`]; the subcommands have `--config` too, and the flags of the keys
-    /// whose names `is_for_all` takes, before or behind their own names.
-    pub fn add_flags_for_all(
-        &self,
-        command: Command,
-        is_for_all: impl Fn(&str) -> bool,
-    ) -> Command {
-        let file = Arg::new(CONFIG_FLAG)
-            .long(CONFIG_FLAG)
-            .value_name("FILE")
-            .global(true)
-            .help(format!(
-                "Settings file [default: {}, if there]",
-                self.default_file
-            ));
-        let mut command = command.arg(file);
-        for Group { heading, keys } in self.groups {
-            for key in *keys {
-                let place = match key.default {
-                    Some(default) => format!("[{}={default}]", key.variable),
-                    None => format!("[{}]", key.variable),
-                };
-                command = command.arg(
-                    Arg::new(key.name)
-                        .long(key.flag)
-                        .value_name(key.value_name)
-                        .global(is_for_all(key.name))
-                        .allow_hyphen_values(true)
-                        .help(format!("{} {place}", key.help))
-                        .help_heading(*heading),
-                );
-            }
-        }
-        command
-    }
+/// Settings as they are when nobody sets any, for who needs no file. No field of `T` may be required.
+pub fn defaults<T: Args>() -> T {
+    let command = T::augment_args(Command::new(CONFIG).no_binary_name(true));
+    let matches = command.try_get_matches_from::<_, OsString>([]);
+    let defaults = matches.and_then(|matches| T::from_arg_matches(&matches));
+    defaults.expect("defaults are valid, and no field is required")
+}
 
-    fn keys(&self) -> impl Iterator<Item = &'static Key> {
-        self.groups.iter().flat_map(|group| group.keys)
-    }
-
-    /// Gathers the three layers.
+impl SettingsFile {
+    /// Gathers the layers. `command` gets a flag for each field of `T`.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or sets an unknown key. Values are not looked at yet.
-    pub fn gather(
-        &'static self,
-        flags: &ArgMatches,
-        environment: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Settings, SettingsError> {
-        let mut values = HashMap::new();
-        for key in self.keys() {
-            if let Some(default) = key.default {
-                values.insert(key.name, (default.to_owned(), Source::Default));
-            }
-        }
-        let path = flag(flags, CONFIG_FLAG);
-        for (key, value, source) in self.read_file(path.map(Path::new))? {
-            values.insert(key, (value, source));
-        }
-        for key in self.keys() {
-            let variable = |name| environment(name).map(|value| (value, name));
-            if let Some((value, name)) = key.variables().find_map(variable) {
-                let value = value.to_string_lossy().into_owned();
-                values.insert(key.name, (value, Source::Environment(name)));
-            }
-            if let Some(value) = flag(flags, key.name) {
-                values.insert(key.name, (value.clone(), Source::Flag(key.flag)));
-            }
-        }
-        Ok(Settings {
-            declaration: self,
-            values,
-        })
-    }
-
-    fn read_file(
+    /// The text of `--help` or `--version`, or the first mistake in one line: the key, the value,
+    /// where it came from and what was expected.
+    pub fn load<T: Args>(
         &self,
-        path: Option<&Path>,
-    ) -> Result<Vec<(&'static str, String, Source)>, SettingsError> {
-        let is_optional = path.is_none();
-        let path = path.unwrap_or(Path::new(self.default_file));
-        let expected = self.file_expected;
-        let text = match read_text(path) {
-            Ok(text) => text,
-            Err(error) if is_optional && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Vec::new());
-            }
-            Err(error) => {
-                let path = path.to_owned();
-                return Err(SettingsError::UnreadableFile {
-                    path,
-                    expected,
-                    error,
-                });
-            }
+        command: Command,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(T, Settings), Complaint> {
+        let (mut variables, mut heading) = (Vec::new(), None);
+        let typed = T::augment_args(Command::new(CONFIG).no_binary_name(true)).mut_args(|arg| {
+            let field = arg.get_id().as_str();
+            let next = self.headings.iter().find(|(first, _)| *first == field);
+            heading = next.map(|(_, heading)| *heading).or(heading);
+            let flag = arg
+                .get_long()
+                .map_or(field.replace('_', "-"), str::to_owned);
+            let variable = (self.variable)(&(self.key)(field));
+            variables.extend(variable_of(&arg));
+            variables.push(variable.clone());
+            let arg = arg.long(flag).value_name("VALUE").help_heading(heading);
+            with_variable(arg, variable)
+        });
+        // Texts first: what a value must be counts only for the layer that wins.
+        let as_text = |arg: &Arg| {
+            let arg = arg.clone().required(false).allow_hyphen_values(true);
+            arg.value_parser(value_parser!(String))
         };
-        let entries = (self.parse_file)(&text).map_err(|reason| SettingsError::UnparsableFile {
-            path: path.to_owned(),
-            expected,
-            // A parser may quote the file, line breaks and all.
-            reason: Value(&reason).to_string(),
-        })?;
-        entries
-            .into_iter()
-            .map(
-                |(name, value)| match self.keys().find(|key| key.name == name) {
-                    Some(key) => Ok((key.name, value, Source::File(path.to_owned()))),
-                    None => Err(self.unknown_key(path, name)),
-                },
-            )
-            .collect()
+        let help = format!("Settings file [default: {}, if there]", self.default_path);
+        let config = Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(help);
+        let command = command
+            .args(typed.get_arguments().map(as_text))
+            .arg(config.global(true));
+        #[cfg(feature = "documents")]
+        if let Some(folder) = env::var_os(crate::documents::FOLDER) {
+            return Err(crate::documents::write(command, folder.as_ref()));
+        }
+        let flags = command
+            .try_get_matches_from(arguments)
+            .map_err(|error| suggest(error, &typed))?;
+        let settings = Settings {
+            settings: self.gather(&typed, &flags)?,
+            flags,
+            misspelt: misspelt(&variables),
+        };
+        let written = settings.settings.iter().filter_map(Setting::as_argument);
+        let matches = typed.try_get_matches_from(written);
+        match matches.and_then(|matches| T::from_arg_matches(&matches)) {
+            Ok(values) => Ok((values, settings)),
+            Err(error) => Err(settings.explain(error)),
+        }
     }
 
-    fn unknown_key(&self, path: &Path, name: String) -> SettingsError {
-        const LIKENESS_MIN: f64 = 0.8;
-        let likeness =
-            |key: &Key| strsim::jaro_winkler(&key.name.to_lowercase(), &name.to_lowercase());
-        let likest = self
-            .keys()
-            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
-            .filter(|key| likeness(key) >= LIKENESS_MIN);
-        let advice = match likest {
-            Some(key) => format!("did you mean {:?}?", key.name),
+    fn gather(&self, typed: &Command, flags: &ArgMatches) -> Result<Vec<Setting>, Complaint> {
+        let named = flags.get_one::<String>(CONFIG).map(Path::new);
+        let path = named.unwrap_or(Path::new(self.default_path));
+        let mut entries = self.read(path, named.is_none())?;
+        let setting = |arg: &Arg| {
+            let field = arg.get_id().as_str();
+            let (flag, variable) = (arg.get_long()?, variable_of(arg)?);
+            let key = (self.key)(field);
+            let text = flags.get_one::<String>(field).cloned();
+            let (text, place) = match (flags.value_source(field), entries.remove(&key)) {
+                (Some(ValueSource::CommandLine), _) => (text, format!("--{flag}")),
+                (Some(ValueSource::EnvVariable), _) => (text, format!("environment {variable}")),
+                (_, Some(in_file)) => (Some(in_file), path.display().to_string()),
+                (Some(_), None) => (text, "the default".to_owned()),
+                (None, None) => {
+                    let file = self.default_path;
+                    (None, format!("in {file}, as {variable} or with --{flag}"))
+                }
+            };
+            let arg = arg.clone();
+            Some(Setting {
+                arg,
+                key,
+                text,
+                place,
+            })
+        };
+        let settings: Vec<_> = typed.get_arguments().filter_map(setting).collect();
+        let Some(unknown) = entries.keys().min() else {
+            return Ok(settings);
+        };
+        let advice = match likest(unknown, settings.iter().map(|setting| &*setting.key)) {
+            Some(key) => format!("did you mean {key:?}?"),
             None => "--help lists the keys".to_owned(),
         };
-        SettingsError::UnknownKey {
-            path: path.to_owned(),
-            key: name,
-            advice,
-        }
+        let line = format!("{}: unknown key {unknown:?}; {advice}", path.display());
+        Err(Complaint::of_configuration(line))
+    }
+
+    fn read(&self, path: &Path, is_optional: bool) -> Result<Entries, Complaint> {
+        let entries = match read_text(path) {
+            Ok(text) => (self.parse)(&text),
+            Err(error) if is_optional && error.kind() == io::ErrorKind::NotFound => {
+                Ok(Entries::new())
+            }
+            Err(error) => Err(format!("cannot be read: {error}")),
+        };
+        entries.map_err(|reason| {
+            let (path, expected) = (path.display(), self.expected);
+            Complaint::of_configuration(format!("{path}: {reason}; expected {expected}"))
+        })
+    }
+}
+
+fn variable_of(arg: &Arg) -> Option<String> {
+    arg.get_env()
+        .map(|name| name.to_string_lossy().into_owned())
+}
+
+/// The variable counts unless the field has another that does.
+fn with_variable(arg: Arg, variable: String) -> Arg {
+    match arg.get_env() {
+        Some(own) if env::var_os(own).is_some() || env::var_os(&variable).is_none() => arg,
+        _ => arg.env(variable),
     }
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let mut bounded = File::open(path)?.take(FILE_BYTES_MAX + 1);
-    if bounded.read_to_string(&mut text)? as u64 > FILE_BYTES_MAX {
-        let reason = format!("it is longer than {FILE_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    let metadata = fs::metadata(path)?;
+    match metadata.len() {
+        _ if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
+        bytes if bytes > FILE_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
+        _ => fs::read_to_string(path),
     }
-    Ok(text)
 }
 
 impl Settings {
-    /// The value of a key.
+    fn of(&self, field: &str) -> &Setting {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|setting| setting.arg.get_id() == field);
+        setting.expect("programs ask for fields of their own")
+    }
+
+    /// A field as it was written, if it is set.
+    ///
+    /// # Panics
+    ///
+    /// As all that take a field: when there is no such field.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.of(field).text.as_deref()
+    }
+
+    /// The complaint about a field's value, where what is wrong with it shows only later.
+    pub fn complaint(&self, field: &str, expected: &str) -> Complaint {
+        self.of(field).complaint(expected)
+    }
+
+    /// Expects that these fields are set together or not at all.
     ///
     /// # Errors
     ///
-    /// When the key is not set and has no default, or its value is not of this kind.
-    pub fn value<T>(&self, name: &'static str, kind: &Kind<T>) -> Result<T, SettingsError> {
-        let Some((text, _)) = self.values.get(name) else {
-            let key = self.key(name);
-            return Err(SettingsError::Missing {
-                key: key.name,
-                expected: kind.expected.clone(),
-                file: self.declaration.default_file,
-                variable: key.variable,
-                flag: key.flag,
-            });
-        };
-        kind.read(text)
-            .ok_or_else(|| self.bad_value(name, &*kind.expected))
-    }
-
-    /// The complaint about a key's value, where what is wrong with it shows only later.
-    pub fn bad_value(&self, name: &'static str, expected: impl Into<String>) -> SettingsError {
-        let (value, source_name) = self
-            .values
-            .get(name)
-            .cloned()
-            .unwrap_or((String::new(), Source::Default));
-        SettingsError::BadValue {
-            key: name,
-            value,
-            source_name,
-            expected: expected.into(),
+    /// The complaint about the first that is not set.
+    pub fn expect_together(&self, fields: &[&str], expected: &str) -> Result<(), Complaint> {
+        let mut missing = fields.iter().filter(|field| self.text(field).is_none());
+        match missing.next() {
+            Some(first) if missing.count() + 1 < fields.len() => {
+                Err(self.complaint(first, expected))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Keys as they were written, each under the label that comes with it, for the log.
-    pub fn as_written(&self, keys: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
-        let text = |name| self.values.get(name).map(|(text, _)| text.clone());
-        keys.iter()
-            .map(|(label, name)| (*label, text(self.key(name).name).unwrap_or_default()))
-            .collect()
+    /// The fields that are set to something, as they were written, for the log.
+    pub fn as_written(&self) -> impl Iterator<Item = (&str, &str)> {
+        let written = self.settings.iter().filter_map(|setting| {
+            let field = setting.arg.get_id().as_str();
+            Some((field, setting.text.as_deref()?))
+        });
+        written.filter(|(_, text)| !text.is_empty())
     }
 
-    fn key(&self, name: &'static str) -> &'static Key {
-        self.declaration
-            .keys()
-            .find(|key| key.name == name)
-            .expect("programs ask for keys of their own table, which their tests read in full")
+    /// Logs which variables of the environment were probably meant as settings.
+    pub fn warn_of_misspelt(&self) {
+        for (name, meant) in &self.misspelt {
+            log::warn!(
+                "action: environment | result: success | ignored: {name} | did_you_mean: {meant}"
+            );
+        }
+    }
+
+    /// The complaint about a value that clap did not take.
+    fn explain(&self, error: clap::Error) -> Complaint {
+        let flag = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(usage)) => usage.trim_start_matches("--").split(' ').next(),
+            _ => None,
+        };
+        let expected = match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(words)) => match &words[..] {
+                [others @ .., last] => format!("{} or {last}", others.join(", ")),
+                [] => String::new(),
+            },
+            _ => error.source().map(ToString::to_string).unwrap_or_default(),
+        };
+        let mut settings = self.settings.iter();
+        match settings.find(|setting| setting.arg.get_long() == flag) {
+            Some(setting) => setting.complaint(&expected),
+            None => error.into(),
+        }
     }
 }
 
-/// The value of a flag, if the command has that flag and it was given.
-fn flag<'a>(flags: &'a ArgMatches, name: &str) -> Option<&'a String> {
-    flags.try_get_one(name).ok().flatten()
+impl Setting {
+    fn as_argument(&self) -> Option<String> {
+        // No value of a required setting is empty, so its parser says what it expects.
+        let missing = self.arg.is_required_set().then_some("");
+        let text = self.text.as_deref().or(missing)?;
+        Some(format!("--{}={text}", self.arg.get_long()?))
+    }
+
+    fn complaint(&self, expected: &str) -> Complaint {
+        let (key, place) = (&self.key, &self.place);
+        Complaint::of_configuration(match &self.text {
+            Some(text) => format!("{key}: {text:?} ({place}) is not valid; expected {expected}"),
+            None => format!("{key}: not set; expected {expected}, {place}"),
+        })
+    }
 }
 
 #[cfg(test)]

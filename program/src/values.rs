@@ -1,119 +1,87 @@
-//! The kinds of value that settings have.
+//! What values may be: parsers for clap, each of which says what it expects of text that is not good.
 
-use std::fmt;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use log::LevelFilter;
 
-/// A kind of value: how its text is read, and what good text is.
-pub struct Kind<T> {
-    /// What good text is, for complaints: "expected …".
-    pub expected: String,
-    read: Box<Reader<T>>,
+/// A duration, or none for no limit. (A field of type `Option` would be one that may be missing.)
+pub type Limit = Option<Duration>;
+
+/// The longest duration that makes sense, and that can be added to any other without overflow.
+const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// A parser by `read`, which gives `None` for text that is not as `expected`.
+pub fn parser<T>(
+    expected: impl Into<String>,
+    read: impl Fn(&str) -> Option<T> + Clone,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    let expected = expected.into();
+    move |text| read(text).ok_or_else(|| expected.clone())
 }
 
-/// Makes a value of a text, or nothing of text that is not good.
-type Reader<T> = dyn Fn(&str) -> Option<T>;
-
-impl<T> Kind<T> {
-    /// The kind of value that `read` makes of its text; it gives `None` for text that is not good.
-    pub fn new(expected: impl Into<String>, read: impl Fn(&str) -> Option<T> + 'static) -> Kind<T> {
-        Kind {
-            expected: expected.into(),
-            read: Box::new(read),
-        }
-    }
-
-    /// The value of a text, if it is good.
-    pub fn read(&self, text: &str) -> Option<T> {
-        (self.read)(text)
-    }
-}
-
-/// A whole number in this range.
-pub fn whole<T>(range: RangeInclusive<T>) -> Kind<T>
-where
-    T: FromStr + PartialOrd + fmt::Display + 'static,
-{
+/// A whole number in this range, in decimal and without a sign.
+pub fn whole<T: FromStr + PartialOrd + Display + Clone>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
     let expected = format!("a whole number from {} to {}", range.start(), range.end());
-    Kind::new(expected, move |text| {
+    parser(expected, move |text| {
         number(text).filter(|number| range.contains(number))
     })
 }
 
-/// Text of any kind, if there is some.
-pub fn text(expected: &str) -> Kind<String> {
-    Kind::new(expected, |text| (!text.is_empty()).then(|| text.to_owned()))
-}
-
-/// One of these words, each of which stands for a value.
-pub fn one_of<T: Copy>(choices: &'static [(&'static str, T)]) -> Kind<T> {
-    let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-    let expected = match words.split_last() {
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    };
-    Kind::new(expected, |text| {
-        let choice = choices.iter().find(|(word, _)| *word == text);
-        choice.map(|(_, value)| *value)
-    })
+/// Text or a path of any kind, but not an empty one.
+pub fn text<T: for<'a> From<&'a str>>(
+    expected: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    parser(expected, |text| (!text.is_empty()).then(|| text.into()))
 }
 
 /// A duration as Go writes them: `5s`, `100ms`, `1m30s`, `1.5h`; `0` needs no unit.
-pub fn duration() -> Kind<Duration> {
-    Kind::new("a duration such as 15s, 100ms or 1m30s", read_duration)
+pub fn duration() -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    parser("a duration such as 15s, 100ms or 1m30s", read_duration)
 }
 
 /// As [`duration`], but not 0.
-pub fn timeout() -> Kind<Duration> {
-    Kind::new("a duration above 0, such as 15s, 100ms or 1m30s", |text| {
+pub fn timeout() -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    let expected = "a duration above 0, such as 15s, 100ms or 1m30s";
+    parser(expected, |text| {
         read_duration(text).filter(|timeout| !timeout.is_zero())
     })
 }
 
 /// As [`duration`], where 0 stands for no limit.
-pub fn limit() -> Kind<Option<Duration>> {
+pub fn limit() -> impl Fn(&str) -> Result<Limit, String> + Clone {
     let expected = "a duration such as 30s or 1m30s, or 0 for no limit";
-    Kind::new(expected, |text| {
+    parser(expected, |text| {
         let limit = read_duration(text)?;
         Some((!limit.is_zero()).then_some(limit))
     })
 }
 
-/// A number of bytes in this range: `8192`, `64KiB`, `1MiB`. The range's ends are whole KiB.
-pub fn bytes(range: RangeInclusive<usize>) -> Kind<usize> {
-    let written = |bytes: &usize| match bytes >> 10 {
-        kibibytes if kibibytes % 1024 == 0 => format!("{}MiB", kibibytes >> 10),
-        kibibytes => format!("{kibibytes}KiB"),
-    };
-    let expected = format!(
-        "a size from {} to {}",
-        written(range.start()),
-        written(range.end())
-    );
-    Kind::new(expected, move |text| {
+/// A number of bytes in this range, which `expected` says in words: `8192`, `64KiB`, `1MiB`.
+pub fn bytes(
+    expected: &'static str,
+    range: RangeInclusive<usize>,
+) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    parser(expected, move |text| {
         read_bytes(text).filter(|bytes| range.contains(bytes))
     })
 }
 
 /// A level by the name that Python's `logging` gives it, in any case. Nothing that these programs log
 /// is as bad as CRITICAL, so that level is silence.
-pub fn level() -> Kind<LevelFilter> {
-    let levels = one_of(&[
-        ("DEBUG", LevelFilter::Debug),
-        ("INFO", LevelFilter::Info),
-        ("WARNING", LevelFilter::Warn),
-        ("ERROR", LevelFilter::Error),
-        ("CRITICAL", LevelFilter::Off),
-    ]);
-    Kind::new(levels.expected.clone(), move |text| {
-        match text.to_ascii_uppercase().as_str() {
-            // Python has both names, and recommends the longer one.
-            "WARN" => levels.read("WARNING"),
-            name => levels.read(name),
-        }
+pub fn level() -> impl Fn(&str) -> Result<LevelFilter, String> + Clone {
+    let expected = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
+    parser(expected, |text| match &*text.to_ascii_uppercase() {
+        "DEBUG" => Some(LevelFilter::Debug),
+        "INFO" => Some(LevelFilter::Info),
+        "WARNING" | "WARN" => Some(LevelFilter::Warn),
+        "ERROR" => Some(LevelFilter::Error),
+        "CRITICAL" => Some(LevelFilter::Off),
+        _ => None,
     })
 }
 
@@ -124,19 +92,14 @@ pub fn number<T: FromStr>(text: &str) -> Option<T> {
         .then(|| text.parse().ok())?
 }
 
-/// The longest duration that makes sense, and that can be added to any other without overflow.
-const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
 fn read_duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let is_go_style = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    is_go_style
-        .then(|| humantime::parse_duration(text).ok())?
-        .filter(|duration| *duration <= DURATION_MAX)
+    let is_go_style = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
+    let duration = match text {
+        "0" => Duration::ZERO,
+        _ if text.bytes().all(is_go_style) => humantime::parse_duration(text).ok()?,
+        _ => return None,
+    };
+    (duration <= DURATION_MAX).then_some(duration)
 }
 
 fn read_bytes(text: &str) -> Option<usize> {
@@ -145,6 +108,7 @@ fn read_bytes(text: &str) -> Option<usize> {
         "" | "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
         _ => return None,
     };
     number::<usize>(digits)?.checked_mul(unit)
@@ -154,70 +118,65 @@ fn read_bytes(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn expect<T: PartialEq + std::fmt::Debug>(
+        parse: impl Fn(&str) -> Result<T, String>,
+        good: &[(&str, T)],
+        bad: &[&str],
+    ) {
+        for (text, value) in good {
+            assert_eq!(parse(text).as_ref(), Ok(value), "{text}");
+        }
+        for text in bad {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
     #[test]
     fn durations_are_those_of_go() {
-        for (text, milliseconds) in [
-            ("0", 0),
-            ("5s", 5000),
-            ("100ms", 100),
-            ("1m30s", 90_000),
-            ("1.5s", 1500),
-            ("2h", 7_200_000),
-        ] {
-            let duration = Duration::from_millis(milliseconds);
-            assert_eq!(super::duration().read(text), Some(duration), "{text}");
-        }
-        for text in [
-            "",
-            "5",
-            "s",
-            "-5s",
-            "5 s",
-            "5 seconds",
-            "five",
-            "1e3s",
-            "18446744073709551615s",
-        ] {
-            assert_eq!(duration().read(text), None, "{text}");
-        }
+        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
+        let good = [
+            ("0", seconds(0)),
+            ("100ms", millis(100)),
+            ("1m30s", seconds(90)),
+        ];
+        let bad = ["", "5", "s", "-5s", "5 s", "five", "1e3s", "99999999h"];
+        expect(duration(), &good, &bad);
+        expect(
+            duration(),
+            &[("1.5s", millis(1500)), ("2h", seconds(7200))],
+            &[],
+        );
+        expect(timeout(), &[("1s", seconds(1))], &["0", "0s"]);
+        expect(limit(), &[("1s", Some(seconds(1))), ("0", None)], &["1"]);
     }
 
     #[test]
     fn sizes_have_binary_units_or_none() {
-        let size = bytes(8 << 10..=16 << 20);
-        assert_eq!(size.read("8192"), Some(8192));
-        assert_eq!(size.read("64KiB"), Some(65_536));
-        assert_eq!(size.read("1MiB"), Some(1_048_576));
-        for text in [
-            "",
-            "KiB",
-            "64kb",
-            "1.5MiB",
-            "-1",
-            "8191",
-            "17MiB",
-            "99999999999999999999",
-            "18446744073709551615MiB",
-        ] {
-            assert_eq!(size.read(text), None, "{text}");
-        }
+        let good = [
+            ("8192", 8192),
+            ("8KiB", 8192),
+            ("1MiB", 1 << 20),
+            ("1GiB", 1 << 30),
+        ];
+        let bad = ["", "KiB", "64kb", "1.5MiB", "-1", "8191", "2GiB"];
+        expect(bytes("a size", 8192..=1 << 30), &good, &bad);
+        expect(
+            bytes("a size", 0..=usize::MAX),
+            &[],
+            &["18446744073709551615MiB"],
+        );
     }
 
     #[test]
     fn levels_are_those_of_python_in_any_case() {
-        assert_eq!(level().read("debug"), Some(LevelFilter::Debug));
-        assert_eq!(level().read("Warning"), Some(LevelFilter::Warn));
-        assert_eq!(level().read("warn"), Some(LevelFilter::Warn));
-        assert_eq!(level().read("CRITICAL"), Some(LevelFilter::Off));
-        assert_eq!(level().read("verbose"), None);
+        let (warn, off) = (LevelFilter::Warn, LevelFilter::Off);
+        let good = [("Warning", warn), ("warn", warn), ("CRITICAL", off)];
+        expect(level(), &good, &["", "verbose"]);
     }
 
     #[test]
     fn numbers_have_digits_and_no_sign() {
-        let port = whole(0..=u16::MAX);
-        assert_eq!(port.read("65535"), Some(65_535));
-        for text in ["", "+1", "-1", "65536", "1_000", " 1"] {
-            assert_eq!(port.read(text), None, "{text}");
-        }
+        let bad = ["", "+1", "-1", "65536", "1_000", " 1"];
+        expect(whole(0..=u16::MAX), &[("65535", 65_535)], &bad);
     }
 }

@@ -1,12 +1,14 @@
-//! An offline check of a lottery's files, in the manner of an independent control system: it
+//! A check of a lottery's files, whether its server runs or not, in the manner of an independent control system: it
 //! recounts every bet and believes nothing that it can work out.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::io;
 
 use lottery_core::bet::has_won;
-use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, Damage, Folder, Tally, examine, load_bets};
+use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, Damage, DiskFile, Folder, examine, load_bets};
+use lottery_core::tally::Tally;
 use thiserror::Error;
 
 /// What the files of a lottery hold, when they agree with each other.
@@ -49,12 +51,16 @@ impl Audit {
     /// The first discrepancy, named to the line.
     pub fn of(folder: &Folder, winning_number: u32) -> Result<Audit, AuditError> {
         let open = |file| {
-            folder
-                .open_to_look(file)
-                .map_err(|error| AuditError::File { file, error })
+            let result = folder.open_to_read(file).and_then(|file| {
+                let bytes = file.bytes()?;
+                Ok(UpTo { file, bytes })
+            });
+            result.map_err(|error| AuditError::File { file, error })
         };
+        // A server may be appending: what a closing covers was in the bets before it.
+        let closings = open(CLOSINGS_FILE)?;
         let bets = open(BETS_FILE)?;
-        let found = examine(&bets, &open(CLOSINGS_FILE)?)?;
+        let found = examine(&bets, &closings, None, || false)?;
         let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
         for (agency, tally) in found.tallies {
             agencies.entry(agency).or_default().tally = tally;
@@ -62,18 +68,51 @@ impl Audit {
         for agency in found.closings.into_keys() {
             agencies.entry(agency).or_default().is_closed = true;
         }
-        load_bets(&bets, |bet| {
-            if has_won(bet, winning_number) {
-                agencies.entry(bet.agency).or_default().winners += 1;
-            }
-        })?;
+        load_bets(
+            &bets,
+            || false,
+            |bet| {
+                if has_won(bet, winning_number) {
+                    agencies.entry(bet.agency).or_default().winners += 1;
+                }
+            },
+        )?;
         Ok(Audit {
             agencies,
             torn_bytes: [
-                (BETS_FILE, found.bets_torn_bytes),
-                (CLOSINGS_FILE, found.closings_torn_bytes),
+                (BETS_FILE, found.bets_extent.torn_bytes),
+                (CLOSINGS_FILE, found.closings_extent.torn_bytes),
             ],
         })
+    }
+}
+
+/// A file as it was when it was opened, if it only grew since.
+struct UpTo {
+    file: File,
+    bytes: u64,
+}
+
+impl DiskFile for UpTo {
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.bytes)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.bytes.saturating_sub(offset).min(buffer.len() as u64);
+        DiskFile::read_at(&self.file, offset, &mut buffer[..left as usize])
+    }
+
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn truncate(&mut self, _bytes: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -115,7 +154,7 @@ impl fmt::Display for Audit {
             if bytes > 0 {
                 writeln!(
                     out,
-                    "{file}: {bytes} bytes of a torn record at the end, which the server cuts off when it starts"
+                    "{file}: {bytes} bytes of an append at the end, under way or torn; the server cuts off the latter when it starts"
                 )?;
             }
         }
@@ -176,12 +215,12 @@ mod tests {
             (
                 ROW.to_owned(),
                 format!("1,2,{CRC}\r\n"),
-                "closings.csv line 1: agency 1 closed with 2 bets",
+                "closings.csv line 1: agency 1 finished with 2 bets",
             ),
             (
                 ROW.to_owned(),
                 "1,1,7\r\n".to_owned(),
-                "closings.csv line 1: agency 1 closed with 1 bets",
+                "closings.csv line 1: agency 1 finished with 1 bets",
             ),
         ] {
             let error = audit(&bets, &closings).unwrap_err();
@@ -190,12 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_record_is_told_and_no_discrepancy() {
+    fn a_torn_append_is_told_and_no_discrepancy() {
         let table = audit(&(ROW.to_owned() + "1,An"), "").unwrap();
-        assert!(
-            table.contains("bets.csv: 4 bytes of a torn record"),
-            "{table}"
-        );
+        assert!(table.contains("bets.csv: 4 bytes of an append"), "{table}");
     }
 
     #[test]
@@ -204,6 +240,6 @@ mod tests {
         let error = Audit::of(&Folder::new(folder.path()), 7574)
             .unwrap_err()
             .to_string();
-        assert!(error.starts_with("bets.csv: No such file"), "{error}");
+        assert!(error.starts_with("closings.csv: No such file"), "{error}");
     }
 }

@@ -5,25 +5,104 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::ArgMatches;
-use ini::{Ini, ParseOption};
+use clap::{Args, Command, ValueEnum};
 use log::LevelFilter;
 use lottery_core::bet::NUMBER_MAX;
-use lottery_core::protocol::AGENCY_MESSAGE_BYTES_MAX;
-use lottery_program::settings::{Declaration, Entries, Group, Key, SettingsError};
-use lottery_program::values::{self, Kind, number, one_of, text, whole};
+use lottery_core::codec::native::AGENCY_MESSAGE_BYTES_MAX;
+use lottery_core::codec::{DIALECTS, Dialect};
+use lottery_program::Complaint;
+use lottery_program::settings::{Entries, Settings, SettingsFile};
+use lottery_program::values::{Limit, bytes, level, limit, number, parser, text, whole};
 
 use crate::central::{Durability, Rules};
-use crate::event_loop::Limits;
+use crate::limits::{DESCRIPTORS_RESERVED, FRAME_BYTES_MAX, VIEWERS_MAX};
+use crate::reactor::Limits;
+use crate::tls::TlsFiles;
 
-/// What MAX_FRAME may be: at least what agencies of ours may send, and at most what each connection
-/// may make the server keep.
-const FRAME_BYTES: RangeInclusive<usize> = AGENCY_MESSAGE_BYTES_MAX..=16 << 20;
+/// At least what our agencies may send.
+const FRAME_BYTES: RangeInclusive<usize> = AGENCY_MESSAGE_BYTES_MAX..=FRAME_BYTES_MAX;
 
-const SECTION: &str = "DEFAULT";
+/// The server's configuration. Fields are named after the settings.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// TCP port; 0 asks the system for one
+    #[arg(default_value = "12345", value_parser = port())]
+    pub server_port: u16,
+    /// Backlog given to listen(2)
+    #[arg(default_value = "1024", value_parser = whole(1..=65_535_i32))]
+    pub server_listen_backlog: i32,
+    /// DEBUG, INFO, WARNING, ERROR, CRITICAL
+    #[arg(default_value = "INFO", value_parser = level())]
+    pub logging_level: LevelFilter,
+    /// lottery or echo
+    #[arg(default_value = "lottery")]
+    pub server_mode: Mode,
+    /// Name that clients use; never bound to
+    #[arg(default_value = "server", value_parser = text::<String>("a host name or address"))]
+    pub server_ip: String,
+    /// Address to listen on
+    #[arg(default_value = "127.0.0.1", value_parser = address())]
+    pub server_bind: IpAddr,
+    /// What SERVER_PORT speaks: native, frames, flags, lines, sized
+    #[arg(default_value = "native", value_parser = dialect())]
+    pub server_dialect: &'static Dialect,
+    /// Further ports and what they speak, such as frames:12346,lines:12348
+    #[arg(default_value = "", value_parser = dialect_ports())]
+    pub dialect_ports: DialectPorts,
+    /// Agencies 1 to N take part
+    #[arg(default_value = "5", value_parser = whole(0..=1_000_000_u32))]
+    pub num_agencies: u32,
+    /// The number drawn
+    #[arg(default_value = "7574", value_parser = whole(0..=NUMBER_MAX), global = true)]
+    pub winning_number: u32,
+    /// Longest wait for the draw; 0: for ever
+    #[arg(default_value = "0", value_parser = limit())]
+    pub draw_timeout: Limit,
+    /// Folder of bets.csv, closings.csv and draw.csv
+    #[arg(default_value = ".", value_parser = text::<PathBuf>("a folder"), global = true)]
+    pub storage_dir: PathBuf,
+    /// When bets are fsynced: always, everysec, no
+    #[arg(default_value = "always", value_parser = durability())]
+    pub durability: Durability,
+    /// Closes a connection that goes silent in mid-message; 0: never
+    #[arg(default_value = "60s", value_parser = limit())]
+    pub idle_timeout: Limit,
+    /// Largest message accepted
+    #[arg(default_value = "64KiB")]
+    #[arg(value_parser = bytes("a size from 8KiB to 1MiB", FRAME_BYTES))]
+    pub max_frame: usize,
+    /// Connections open at once
+    #[arg(default_value = "20000", value_parser = whole(1..=1_000_000_usize))]
+    pub max_connections: usize,
+    /// Most bets of one agency; 0: any number
+    #[arg(default_value = "0", value_parser = whole(0..=u64::MAX))]
+    pub max_bets_per_agency: u64,
+    /// Memory for all unfinished messages and unsent answers
+    #[arg(default_value = "64MiB")]
+    #[arg(value_parser = bytes("a size from 1MiB to 16GiB", 1 << 20..=16 << 30))]
+    pub memory_max: usize,
+    /// Port of the board, /metrics, /healthz, /readyz and /status.json
+    #[arg(default_value = "off", value_parser = port_or_off())]
+    pub http_port: PortOrOff,
+    /// Address for HTTP_PORT [default: that of SERVER_BIND]
+    #[arg(value_parser = address())]
+    pub http_bind: Option<IpAddr>,
+    /// Our certificate; set with TLS_KEY and TLS_CLIENT_CA, or not at all
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_key: Option<PathBuf>,
+    /// Who signs the agencies' certificates
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_client_ca: Option<PathBuf>,
+    /// The certificates that they revoked
+    #[arg(value_parser = text::<PathBuf>(PEM))]
+    pub tls_client_crl: Option<PathBuf>,
+}
 
 /// What the server serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// The lottery.
     Lottery,
@@ -31,166 +110,223 @@ pub enum Mode {
     Echo,
 }
 
-/// The server's configuration, checked.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where to listen.
-    pub address: SocketAddr,
-    /// The backlog given to `listen(2)`.
-    pub listen_backlog: i32,
-    /// The level of the log.
-    pub logging_level: LevelFilter,
-    /// What to serve.
-    pub mode: Mode,
-    /// The lottery's rules.
-    pub rules: Rules,
-    /// Where the files of the store are.
-    pub storage_dir: PathBuf,
-    /// The largest message accepted, in bytes.
-    pub frame_bytes_max: usize,
-    /// Bounds of the event loop.
-    pub limits: Limits,
-    /// Every setting as the user wrote it, for the log.
-    pub as_written: Vec<(&'static str, String)>,
+/// Ports beside the first, and what each speaks.
+pub type DialectPorts = Vec<(&'static Dialect, u16)>;
+
+/// A port, or none.
+pub type PortOrOff = Option<u16>;
+
+const PEM: &str = "a PEM file";
+
+fn durability() -> impl Fn(&str) -> Result<Durability, String> + Clone {
+    parser("always, everysec or no", |text| match text {
+        "always" => Some(Durability::Always),
+        "everysec" => Some(Durability::EverySecond),
+        "no" => Some(Durability::No),
+        _ => None,
+    })
 }
 
-/// A key of the file; its variable in the environment has the same name.
-const fn key(name: &'static str, flag: &'static str, default: &'static str) -> Key {
-    Key::new(name, name, flag).or(default)
+fn port() -> impl Fn(&str) -> Result<u16, String> + Clone {
+    parser("a port from 0 to 65535", number)
 }
 
-/// The server's settings.
-pub static DECLARATION: Declaration = Declaration {
-    default_file: "config.ini",
-    file_expected: "an INI file with a section [DEFAULT] of KEY = VALUE lines",
-    groups: &[
-        Group {
-            heading: "Network",
-            keys: &[
-                key("SERVER_PORT", "server-port", "12345")
-                    .means("TCP port; 0 asks the system for one", "PORT"),
-                key("SERVER_IP", "server-ip", "server")
-                    .means("Name that clients use; never bound to", "NAME"),
-                key("SERVER_BIND", "server-bind", "0.0.0.0")
-                    .means("Address to listen on", "ADDRESS"),
-                key("SERVER_LISTEN_BACKLOG", "server-listen-backlog", "1024")
-                    .means("Backlog given to listen(2)", "N"),
-                key("MAX_CONNECTIONS", "max-connections", "20000")
-                    .means("Connections open at once", "N"),
-                key("IDLE_TIMEOUT", "idle-timeout", "60s")
-                    .means("Closes who owes bytes and sends none; 0: never", "TIME"),
-                key("MAX_FRAME", "max-frame", "64KiB").means("Largest message accepted", "SIZE"),
-            ],
-        },
-        Group {
-            heading: "Lottery",
-            keys: &[
-                key("SERVER_MODE", "server-mode", "lottery").means("lottery or echo", "MODE"),
-                key("NUM_AGENCIES", "num-agencies", "5").means("Agencies 1 to N take part", "N"),
-                key("WINNING_NUMBER", "winning-number", "7574").means("The number drawn", "N"),
-                key("DRAW_TIMEOUT", "draw-timeout", "0")
-                    .means("Longest wait for the draw; 0: for ever", "TIME"),
-            ],
-        },
-        Group {
-            heading: "Storage and log",
-            keys: &[
-                key("STORAGE_DIR", "storage-dir", ".")
-                    .means("Folder of bets.csv and closings.csv", "DIR"),
-                key("DURABILITY", "durability", "always")
-                    .means("When bets are fsynced: always, everysec, no", "WHEN"),
-                key("LOGGING_LEVEL", "logging-level", "INFO")
-                    .means("DEBUG, INFO, WARNING, ERROR, CRITICAL", "LEVEL"),
-            ],
-        },
+fn port_or_off() -> impl Fn(&str) -> Result<PortOrOff, String> + Clone {
+    parser("a port from 0 to 65535, or off", |text| match text {
+        "off" => Some(None),
+        port => number(port).map(Some),
+    })
+}
+
+fn address() -> impl Fn(&str) -> Result<IpAddr, String> + Clone {
+    parser("an IP address", |text| text.parse().ok())
+}
+
+fn dialect() -> impl Fn(&str) -> Result<&'static Dialect, String> + Clone {
+    let names = DIALECTS.each_ref().map(|dialect| dialect.name).join(", ");
+    parser(format!("one of {names}"), Dialect::named)
+}
+
+fn dialect_ports() -> impl Fn(&str) -> Result<DialectPorts, String> + Clone {
+    let expected = "dialects and ports, such as frames:12346,lines:12348";
+    parser(expected, |text| {
+        let entries = text.split(',').filter(|_| !text.is_empty());
+        let entry = |entry: &str| {
+            let (dialect, port) = entry.trim().split_once(':')?;
+            Some((Dialect::named(dialect)?, number(port)?))
+        };
+        entries.map(entry).collect()
+    })
+}
+
+const FILE: SettingsFile = SettingsFile {
+    default_path: "config.ini",
+    headings: &[
+        ("server_port", "Server"),
+        ("num_agencies", "Lottery"),
+        ("storage_dir", "Storage"),
+        ("idle_timeout", "Limits"),
+        ("http_port", "HTTP"),
+        ("tls_cert", "Mutual TLS"),
     ],
-    parse_file,
+    expected: "an INI file with a section [DEFAULT] of KEY = VALUE lines",
+    parse: parse_ini,
+    key: |field| field.to_uppercase(),
+    variable: |key| key.to_owned(),
 };
 
 /// Takes the keys of the one section; Python's `configparser` folds their case, and so does this.
-fn parse_file(text: &str) -> Result<Entries, String> {
-    let options = ParseOption {
-        enabled_quote: false,
-        enabled_escape: false,
-        ..Default::default()
-    };
-    let ini = Ini::load_from_str_opt(text, options).map_err(|error| error.to_string())?;
+fn parse_ini(text: &str) -> Result<Entries, String> {
     let mut entries = Entries::new();
-    for (section, properties) in &ini {
-        match section {
-            Some(SECTION) => {}
-            None if properties.is_empty() => {}
-            Some(other) => return Err(format!("unknown section [{other}]")),
-            None => return Err("keys before the first section".to_owned()),
-        }
-        for (key, value) in properties {
-            entries.push((key.to_uppercase(), value.to_owned()));
+    let mut is_in_section = false;
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        let wrong = |what: String| Err(format!("line {number}: {what}"));
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        } else if line == "[DEFAULT]" {
+            is_in_section = true;
+        } else if line.starts_with('[') {
+            return wrong(format!("unknown section {line}"));
+        } else if !is_in_section {
+            return wrong(format!("{line:?} stands before the section"));
+        } else if let Some((key, value)) = line.split_once(['=', ':']) {
+            let key = key.trim_end().to_uppercase();
+            if entries
+                .insert(key.clone(), value.trim_start().to_owned())
+                .is_some()
+            {
+                return wrong(format!("{key} is set a second time"));
+            }
+        } else {
+            return wrong(format!("no '=' in {line:?}"));
         }
     }
     Ok(entries)
 }
 
 impl Config {
-    /// The configuration of this run.
+    /// The configuration of this run, and how it was written. `command` gets its flags.
     ///
     /// # Errors
     ///
     /// The first mistake, as one line for the user.
     pub fn load(
-        flags: &ArgMatches,
-        environment: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Config, SettingsError> {
-        let settings = DECLARATION.gather(flags, environment)?;
-        let backlog = settings.value("SERVER_LISTEN_BACKLOG", &whole(1..=65_535))?;
-        let port = Kind::new("a port from 0 to 65535", number);
-        let bind = Kind::new("an IP address", |text| text.parse::<IpAddr>().ok());
-        settings.value("SERVER_IP", &text("a host name or address"))?;
-        Ok(Config {
-            address: SocketAddr::new(
-                settings.value("SERVER_BIND", &bind)?,
-                settings.value("SERVER_PORT", &port)?,
-            ),
-            listen_backlog: backlog,
-            logging_level: settings.value("LOGGING_LEVEL", &values::level())?,
-            mode: settings.value("SERVER_MODE", &one_of(MODES))?,
-            rules: Rules {
-                agencies: settings.value("NUM_AGENCIES", &whole(0..=1_000_000))?,
-                winning_number: settings.value("WINNING_NUMBER", &whole(0..=NUMBER_MAX))?,
-                durability: settings.value("DURABILITY", &one_of(DURABILITIES))?,
-                draw_timeout: settings.value("DRAW_TIMEOUT", &values::limit())?,
-            },
-            storage_dir: settings.value("STORAGE_DIR", &text("a folder"))?.into(),
-            frame_bytes_max: settings.value("MAX_FRAME", &values::bytes(FRAME_BYTES))?,
-            limits: Limits {
-                idle_timeout: settings.value("IDLE_TIMEOUT", &values::limit())?,
-                connections_max: settings.value("MAX_CONNECTIONS", &whole(1..=1_000_000))?,
-            },
-            as_written: settings.as_written(AS_LOGGED),
+        command: Command,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(Config, Settings), Complaint> {
+        let (config, settings) = FILE.load::<Config>(command, arguments)?;
+        let mut tls = vec!["tls_cert", "tls_key", "tls_client_ca"];
+        let expected = "a PEM file, as for all of TLS_CERT, TLS_KEY and TLS_CLIENT_CA or for none";
+        tls.extend(config.tls_client_crl.is_some().then_some("tls_client_crl"));
+        settings.expect_together(&tls, expected)?;
+        Ok((config, settings))
+    }
+
+    /// The settings under the names that the log gives them.
+    pub fn as_logged(settings: &Settings) -> Vec<(String, String)> {
+        let name = |field: &str| field.trim_start_matches("server_").to_owned();
+        let written = settings.as_written();
+        written
+            .map(|(field, text)| (name(field), text.to_owned()))
+            .collect()
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        (self.server_bind, self.server_port).into()
+    }
+
+    /// Where HTTP listens, if it does.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        let port = self.http_port?;
+        Some((self.http_bind.unwrap_or(self.server_bind), port).into())
+    }
+
+    /// Where certificates and keys are, if SERVER_PORT takes TLS.
+    pub fn tls_files(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+            client_authorities: self.tls_client_ca.clone()?,
+            revoked: self.tls_client_crl.clone(),
         })
+    }
+
+    /// The lottery's rules.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            agencies: self.num_agencies,
+            winning_number: self.winning_number,
+            durability: self.durability,
+            draw_timeout: self.draw_timeout,
+            agency_bets_max: (self.max_bets_per_agency > 0).then_some(self.max_bets_per_agency),
+        }
+    }
+
+    /// Bounds of the event loop, for a program that may have so many descriptors. When they are few,
+    /// viewers get a quarter of them.
+    pub fn limits(&self, descriptors: usize) -> Limits {
+        let descriptors = descriptors - DESCRIPTORS_RESERVED.min(descriptors / 2);
+        let viewers_max = VIEWERS_MAX.min(descriptors / 4);
+        Limits {
+            idle_timeout: self.idle_timeout,
+            connections_max: self.max_connections.min(descriptors - viewers_max),
+            viewers_max,
+            memory_bytes_max: self.memory_max,
+        }
     }
 }
 
-/// The keys that the log tells of, under the names that it gives them.
-const AS_LOGGED: &[(&str, &str)] = &[
-    ("port", "SERVER_PORT"),
-    ("listen_backlog", "SERVER_LISTEN_BACKLOG"),
-    ("logging_level", "LOGGING_LEVEL"),
-    ("bind", "SERVER_BIND"),
-    ("mode", "SERVER_MODE"),
-    ("num_agencies", "NUM_AGENCIES"),
-    ("winning_number", "WINNING_NUMBER"),
-    ("storage_dir", "STORAGE_DIR"),
-    ("durability", "DURABILITY"),
-    ("idle_timeout", "IDLE_TIMEOUT"),
-    ("draw_timeout", "DRAW_TIMEOUT"),
-    ("max_frame", "MAX_FRAME"),
-    ("max_connections", "MAX_CONNECTIONS"),
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const MODES: &[(&str, Mode)] = &[("lottery", Mode::Lottery), ("echo", Mode::Echo)];
+    #[test]
+    fn a_wrong_line_of_the_file_is_told_with_its_number() {
+        for (text, complaint) in [
+            (
+                "[DEFAULT]\n\n# note\nSERVER_PORT\nA = 1\n",
+                "line 4: no '=' in \"SERVER_PORT\"",
+            ),
+            (
+                "A = 1\n[DEFAULT]\n",
+                "line 1: \"A = 1\" stands before the section",
+            ),
+            (
+                "[DEFAULT]\r\n[SERVER]\r\n",
+                "line 2: unknown section [SERVER]",
+            ),
+            ("[DEFAULT\nA = 1\n", "line 1: unknown section [DEFAULT"),
+            ("[DEFAULT]\nA = 1\na: 2\n", "line 3: A is set a second time"),
+        ] {
+            assert_eq!(parse_ini(text), Err(complaint.to_owned()), "{text:?}");
+        }
+        let entries = parse_ini("; note\n[DEFAULT]\n a =  x = y \nB:\n");
+        let expected = [("A", "x = y"), ("B", "")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(entries, Ok(expected.into()));
+    }
 
-const DURABILITIES: &[(&str, Durability)] = &[
-    ("always", Durability::Always),
-    ("everysec", Durability::EverySecond),
-    ("no", Durability::No),
-];
+    #[test]
+    fn dialects_and_their_ports_are_read() {
+        let read = |text: &str| {
+            let ports = dialect_ports()(text)?;
+            let names = ports
+                .into_iter()
+                .map(|(dialect, port)| (dialect.name, port));
+            Ok::<Vec<_>, String>(names.collect())
+        };
+        assert_eq!(read(""), Ok(vec![]));
+        let ports = vec![("frames", 12346), ("native", 0)];
+        assert_eq!(read("frames:12346, native:0"), Ok(ports));
+        for text in [
+            "frames",
+            "frames:",
+            "frames:65536",
+            "Frames:1",
+            "frames:1;lines:2",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

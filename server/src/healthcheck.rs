@@ -1,26 +1,34 @@
 //! A health check without a shell: asks the server that runs with the same settings how far it is.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use lottery_core::protocol::reply::AgencyState;
-use lottery_core::protocol::{StatusReport, status};
+use lottery_core::codec::{Inbox, native};
+use lottery_core::message::{Reply, StatusReport};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::config::Mode;
-use crate::layers::HEALTH_CHECK_SOURCE;
+use crate::config::{Config, Mode};
+
+/// The loopback address from which a health check connects, where the system lets it choose, so that
+/// the server can tell it from an agency and leave it out of its log.
+pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
 
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of an HTTP answer that are read.
+const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// How a server is that answers.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Health {
     /// It echoes, and accepts connections.
     Echoes,
+    /// It stores bets, and says so by HTTP.
+    Ready,
     /// It holds a lottery.
     Lottery(StatusReport),
 }
@@ -28,11 +36,14 @@ pub enum Health {
 /// Why a server is not healthy.
 #[derive(Debug, Error)]
 pub enum Unhealthy {
-    /// It cannot be asked: it is configured to listen wherever the system likes.
-    #[error("SERVER_PORT is 0, so nobody knows where the server listens; expected its port")]
+    /// It cannot be asked: it listens wherever the system likes.
+    #[error("the port is 0, so nobody knows where the server listens; set it, or HTTP_PORT")]
     UnknownPort,
-    /// It does not accept, or does not answer as a lottery does.
-    #[error("{address}: {error}; expected a server that runs with these settings")]
+    /// It cannot be asked: its port takes TLS.
+    #[error("SERVER_PORT takes TLS only; set HTTP_PORT for health checks")]
+    TlsOnly,
+    /// It does not accept, or does not answer as it should.
+    #[error("{address}: {error}; is the server running?")]
     Silent {
         /// Where it was asked.
         address: SocketAddr,
@@ -41,17 +52,33 @@ pub enum Unhealthy {
     },
 }
 
-/// Asks the server that listens on `address`.
+/// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status.
 ///
 /// # Errors
 ///
 /// Why it is not healthy.
-pub fn check(address: SocketAddr, mode: Mode) -> Result<Health, Unhealthy> {
+pub fn check(config: &Config) -> Result<Health, Unhealthy> {
+    let http = config
+        .http_address()
+        .filter(|_| config.server_mode == Mode::Lottery);
+    let address = reachable(http.unwrap_or(config.address()));
     if address.port() == 0 {
         return Err(Unhealthy::UnknownPort);
     }
-    let address = reachable(address);
-    let silent = |error: io::Error| {
+    if http.is_none() && config.tls_cert.is_some() {
+        return Err(Unhealthy::TlsOnly);
+    }
+    let ask = || {
+        let mut stream = connect(address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        match config.server_mode {
+            // Connecting and saying nothing is no failure to the echo service.
+            Mode::Echo => Ok(Health::Echoes),
+            Mode::Lottery if http.is_some() => ask_http(&mut stream),
+            Mode::Lottery => ask_status(&mut stream).map(Health::Lottery),
+        }
+    };
+    ask().map_err(|error: io::Error| {
         let error = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 io::Error::new(ErrorKind::TimedOut, "no answer within 2 s")
@@ -59,15 +86,37 @@ pub fn check(address: SocketAddr, mode: Mode) -> Result<Health, Unhealthy> {
             _ => error,
         };
         Unhealthy::Silent { address, error }
-    };
-    let mut stream = connect(address).map_err(silent)?;
-    match mode {
-        // Whoever connects and says nothing is no failure to the echo service.
-        Mode::Echo => Ok(Health::Echoes),
-        Mode::Lottery => {
-            stream.set_read_timeout(Some(TIMEOUT)).map_err(silent)?;
-            let report = status::ask(&mut stream).map_err(silent)?;
-            Ok(Health::Lottery(report))
+    })
+}
+
+fn ask_http(stream: &mut TcpStream) -> io::Result<Health> {
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 200 ") {
+        return Ok(Health::Ready);
+    }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let first_line = answer.lines().next().unwrap_or("no answer").to_owned();
+    Err(io::Error::new(ErrorKind::InvalidData, first_line))
+}
+
+fn ask_status(stream: &mut TcpStream) -> io::Result<StatusReport> {
+    let mut question = Vec::new();
+    native::encode_status(&mut question);
+    stream.write_all(&question)?;
+    let mut inbox = Inbox::default();
+    let mut buffer = [0; 64];
+    loop {
+        let mut input = match stream.read(&mut buffer)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            bytes => &buffer[..bytes],
+        };
+        let message = inbox.next_message(&mut input, |bytes| native::scan_reply(bytes, 0));
+        match message.map(|message| message.map(native::parse_reply)) {
+            Ok(Some(Ok(Reply::Status(report)))) => return Ok(report),
+            Ok(None) => {}
+            _ => return Err(io::Error::new(ErrorKind::InvalidData, "no StatusReport")),
         }
     }
 }
@@ -100,10 +149,8 @@ impl fmt::Display for Health {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Health::Echoes => write!(out, "healthy: echoes"),
-            Health::Lottery(StatusReport {
-                state: AgencyState::Drawn,
-                ..
-            }) => {
+            Health::Ready => write!(out, "healthy: stores bets"),
+            Health::Lottery(StatusReport { is_drawn: true, .. }) => {
                 write!(out, "healthy: the draw was held")
             }
             Health::Lottery(StatusReport {

@@ -1,125 +1,145 @@
-//! What the event loop serves: bytes in, bytes out, no sockets.
+//! What the reactor serves: messages in, bytes out, no sockets.
 
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::layers::{ConnectionId, Moment};
+use lottery_core::codec::Scan;
+
+use crate::connection::{Census, ConnectionId, Outgoing};
+use crate::tls::Certificate;
 
 /// A protocol over connections that somebody else reads and writes.
 ///
-/// The event loop calls [`Service::connected`] first and [`Service::disconnected`] last for each
-/// connection. In between it hands over bytes as they come, and after [`Service::end_turn`] it
-/// sends what [`Service::outgoing`] holds for the connections that [`Service::take_touched`] names.
+/// The reactor calls [`Service::connected`] first and [`Service::disconnected`] last for each
+/// connection. In between it hands over each message that the connection's [`Session`] finds in its
+/// bytes. Answers are appended to the connection's [`Outgoing`] bytes, at once or when the turn ends.
 pub trait Service {
+    /// What the service knows of a connection. The reactor keeps it in the connection's record.
+    type Session: Session;
     /// Why the service cannot go on.
     type Error: Error + Send + Sync + 'static;
 
-    /// A connection was made.
-    fn connected(&mut self, id: ConnectionId, peer: IpAddr);
+    /// A connection was made, at the door of this number.
+    fn connected(&mut self, id: ConnectionId, door: usize, peer: IpAddr) -> Self::Session;
 
-    /// Bytes came.
-    fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Moment);
+    /// The peer has shown a certificate, before anything it said is looked at.
+    fn certified(
+        &mut self,
+        id: ConnectionId,
+        session: &mut Self::Session,
+        certificate: Certificate,
+    );
 
-    /// No more bytes will come, but the peer may still read.
-    fn end_of_stream(&mut self, id: ConnectionId);
+    /// A whole message came. `now` is the time since the server started, as everywhere.
+    fn message(
+        &mut self,
+        id: ConnectionId,
+        session: &mut Self::Session,
+        message: &[u8],
+        outgoing: &mut Outgoing,
+        now: Duration,
+    );
+
+    /// The bytes that came are no message. The service ends the connection, or says by
+    /// [`Session::is_parked`] that nothing more of it is to be looked at.
+    fn no_message(
+        &mut self,
+        id: ConnectionId,
+        session: &mut Self::Session,
+        fault: <Self::Session as Session>::Fault,
+        outgoing: &mut Outgoing,
+    );
+
+    /// The peer sends no more, but may still read; `rest` is a message without its end.
+    fn end_of_stream(
+        &mut self,
+        id: ConnectionId,
+        session: &mut Self::Session,
+        rest: &[u8],
+        outgoing: &mut Outgoing,
+    );
+
+    /// The system says that the peer will send no more than what has arrived already. A waiting
+    /// connection is not read, so it comes to no [`Service::end_of_stream`].
+    fn peer_finished(&mut self, id: ConnectionId, session: &mut Self::Session);
 
     /// The connection is gone.
-    fn disconnected(&mut self, id: ConnectionId);
-
-    /// Whether more bytes of this connection are wanted now. A connection of which they are not is
-    /// named by [`Service::take_touched`] when that may have changed.
-    fn wants_input(&self, id: ConnectionId) -> bool;
+    fn disconnected(&mut self, id: ConnectionId, session: Self::Session);
 
     /// Whether so much is staged that the turn should end before anything else is read.
     fn is_turn_full(&self) -> bool;
 
-    /// Ends the turn: whatever was staged is made to last, and answers become outgoing bytes.
+    /// Ends the turn: whatever was staged is made durable, and answers are given out.
     ///
     /// # Errors
     ///
     /// When the service cannot go on.
-    fn end_turn(&mut self, now: Moment) -> Result<(), Self::Error>;
+    fn end_turn(
+        &mut self,
+        now: Duration,
+        connections: &mut impl Connections<Self::Session>,
+    ) -> Result<(), Self::Error>;
+
+    /// A turn took so long, with all that belongs to it.
+    fn turn_took(&mut self, _duration: Duration) {}
 
     /// When the next turn is due even if nothing happens, as time since the server started.
     fn next_deadline(&self) -> Option<Duration>;
 
-    /// Whether the connection waits for something that is not its peer's to do, so that its silence
-    /// is no fault.
-    fn is_parked(&self, id: ConnectionId) -> bool;
-
-    /// The connections with something to send, to close, or to read again.
-    fn take_touched(&mut self) -> Vec<ConnectionId>;
-
-    /// What is to be sent to a connection, until it is disconnected.
-    fn outgoing(&mut self, id: ConnectionId) -> Option<&mut Outgoing>;
-
     /// Logs how things stand, because somebody asked by a signal.
     fn log_standing(&self);
 
-    /// Makes everything last that was taken, closes what is open, and logs that, as the last act of
+    /// Makes everything durable that was taken, closes what is open, and logs that, as the last act of
     /// a run.
     ///
     /// # Errors
     ///
     /// When that cannot be done.
-    fn shut_down(&mut self, now: Moment) -> Result<(), Self::Error>;
+    fn shut_down(
+        &mut self,
+        now: Duration,
+        connections: &mut impl Connections<Self::Session>,
+    ) -> Result<(), Self::Error>;
 }
 
-/// Bytes on their way to a peer, and what happens when they are gone.
-#[derive(Debug, Default)]
-pub struct Outgoing {
-    bytes: Vec<u8>,
-    /// Bytes at the front that were sent.
-    sent: usize,
-    ending: Ending,
+/// What a service knows of a connection.
+pub trait Session {
+    /// Why bytes are no message.
+    type Fault;
+
+    /// Looks for a whole message at the front of `bytes`, as
+    /// [`Codec::scan`](lottery_core::codec::Codec::scan) does.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes cannot become a message.
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Self::Fault>;
+
+    /// How the connection is to be treated.
+    fn class(&self) -> Class;
+
+    /// Whether it waits for something that is not its peer's to do: it is not read, and its silence
+    /// is no fault.
+    fn is_parked(&self) -> bool;
 }
 
-/// What becomes of a connection once its outgoing bytes are sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
-    /// It stays open.
-    #[default]
-    Open,
-    /// It is closed after the last byte.
-    AfterFlush,
-    /// It is closed at once, sent or not.
-    Now,
+/// How a connection is treated: what it may take of a turn, and who goes first when room is scarce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It speaks for an agency, or for whoever the service is there for.
+    Agency,
+    /// Nobody knows whom it speaks for. It has a deadline to say so.
+    Stranger,
+    /// It only looks. It has a deadline to ask, unless it is parked.
+    Viewer,
 }
 
-impl Outgoing {
-    /// The buffer to append to.
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
+/// The open connections, for a service that gives answers out at the end of a turn.
+pub trait Connections<S> {
+    /// The connection's session and its outgoing bytes, if it is still open.
+    fn get(&mut self, id: ConnectionId) -> Option<(&mut S, &mut Outgoing)>;
 
-    /// What is still to be sent.
-    pub fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-
-    /// Notes that `bytes` more were sent. An empty buffer is given back, so that a quiet connection
-    /// costs none; of another, what was sent is dropped once it is more than what was not.
-    pub fn advance(&mut self, bytes: usize) {
-        self.sent += bytes;
-        if self.sent == self.bytes.len() {
-            self.bytes = Vec::new();
-            self.sent = 0;
-        } else if self.sent > self.unsent().len() {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-
-    /// What becomes of the connection.
-    pub fn ending(&self) -> Ending {
-        self.ending
-    }
-
-    /// Ends the connection; a decision to end at once is not taken back.
-    pub fn end(&mut self, ending: Ending) {
-        if self.ending != Ending::Now {
-            self.ending = ending;
-        }
-    }
+    /// How many there are.
+    fn census(&self) -> Census;
 }

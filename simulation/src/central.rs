@@ -1,40 +1,100 @@
-//! Production's reactor, switchboard, central and store, turned by hand.
+//! Production's reactor, lottery, central and store, turned by hand, and the connections to them.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lottery_core::store::{OpenError, Store};
-use server::central::{Central, Rules};
-use server::layers::{ConnectionId, Moment};
-use server::reactor::{Budget, Reactor};
-use server::switchboard::Switchboard;
+use lottery_core::store::{Damage, OpenError, Store};
+use lottery_core::testing::SimDisk;
+use rustls::ClientConfig;
+use server::central::{Central, Rules, StartError, TurnError};
+use server::lottery::Lottery;
+use server::reactor::{Limits, Reactor};
+use server::testing::{Authority, Network, Peer, SimSocket};
+use server::tls::TlsAcceptor;
+use server::transport::Transport;
 
-use crate::disk::{SimDisk, SimFile};
-use crate::network::Network;
-use crate::plan::{FRAME_BYTES_MAX, TODAY};
-use crate::promise::Broken;
+use crate::plan::{AGENCIES_MAX, MESSAGE_BYTES_MAX};
+use crate::promise::{Broken, expect};
 
-/// So little that budgets are spent in every world.
-const BUDGET: Budget = Budget {
-    read_bytes: 128,
-    reads_per_turn: 3,
-    // Of a connection that is dead without a word the central learns by a takeover.
-    idle_timeout: None,
-};
+/// The network, and who waits at the central's doors to be accepted.
+pub struct Doors {
+    network: Network,
+    waiting: Vec<(usize, IpAddr, Transport<SimSocket>)>,
+    last_address: u32,
+    has_tls: bool,
+}
+
+/// Keys for all worlds with TLS: making them takes longer than a world.
+struct Keys {
+    acceptor: TlsAcceptor,
+    /// By agency; the first is nobody's.
+    clients: Vec<Arc<ClientConfig>>,
+}
+
+thread_local! {
+    static KEYS: Keys = {
+        let authority = Authority::new();
+        let names = (0..=AGENCIES_MAX).map(|agency| format!("agency-{agency}"));
+        Keys {
+            acceptor: authority.acceptor(),
+            clients: names.map(|name| authority.client(&name)).collect(),
+        }
+    };
+}
+
+/// A peer's end of a connection. Each has an address of its own, by which the log names it.
+#[derive(Clone)]
+pub struct Caller {
+    /// The end.
+    pub peer: Peer,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+impl Doors {
+    /// Doors to a central on this network, where TLS is spoken or not.
+    pub fn new(network: Network, has_tls: bool) -> Doors {
+        Doors {
+            network,
+            waiting: Vec::new(),
+            last_address: u32::from(Ipv4Addr::new(10, 0, 0, 0)),
+            has_tls,
+        }
+    }
+
+    /// Makes a connection at a door, which is a dialect's place among all. Where TLS is spoken, an
+    /// agency has its certificate. Somebody else has one that is no agency's, or does not speak TLS.
+    pub fn call(&mut self, door: usize, agency: Option<u32>) -> Caller {
+        self.last_address += 1;
+        let address = IpAddr::V4(Ipv4Addr::from(self.last_address));
+        let (mut peer, socket) = self.network.connect();
+        let transport = match self.has_tls {
+            false => Transport::Plain(socket),
+            true => KEYS.with(|keys| {
+                if agency.is_some() || self.last_address.is_multiple_of(2) {
+                    peer.secure(keys.clients[agency.unwrap_or(0) as usize].clone());
+                }
+                let accepted = keys.acceptor.accept(socket);
+                accepted.expect("a session takes nothing but memory")
+            }),
+        };
+        self.waiting.push((door, address, transport));
+        Caller { peer, address }
+    }
+
+    /// The central is gone. See [`Network::server_crashes`].
+    pub fn central_crashes(&mut self, power_cut: bool, loses_answers: bool) {
+        self.network.server_crashes(power_cut, loses_answers);
+        self.waiting.clear();
+    }
+}
 
 /// A central that runs.
 pub struct SimCentral {
-    reactor: Reactor<Switchboard<SimFile>>,
+    reactor: Reactor<Lottery<SimDisk>, SimSocket>,
+    limits: Limits,
     started: Duration,
-}
-
-/// How a turn ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Turned {
-    /// In good order.
-    Well,
-    /// The program died within it, or stopped because it could not go on.
-    Dead,
 }
 
 impl SimCentral {
@@ -43,48 +103,79 @@ impl SimCentral {
     ///
     /// # Errors
     ///
-    /// When it takes what a crash left for damage.
+    /// When it takes what a crash left for damage, or its own draw for another.
     pub fn start(
         disk: &SimDisk,
         rules: Rules,
+        limits: Limits,
         now: Duration,
     ) -> Result<Option<SimCentral>, Broken> {
-        let store = match Store::open(disk) {
-            Ok((store, _)) => store,
-            Err(OpenError::File { .. }) => return Ok(None),
-            Err(OpenError::Damage(damage)) => {
-                return Err(Broken::DoesNotOpen(damage.to_string()));
-            }
+        let Some(opened) = open(disk, rules)? else {
+            return Ok(None);
         };
-        let switchboard = Switchboard::new(Central::new(rules, store), FRAME_BYTES_MAX);
+        let central =
+            opened.map_err(|error| Broken(format!("the lottery does not start: {error}")))?;
+        let lottery = Lottery::new(central, MESSAGE_BYTES_MAX);
         Ok(Some(SimCentral {
-            reactor: Reactor::new(switchboard, BUDGET),
+            reactor: Reactor::new(lottery, limits, 0),
+            limits,
             started: now,
         }))
     }
 
     /// What the event loop does after a sleep: take what the system announces, accept, make a turn.
+    ///
+    /// # Errors
+    ///
+    /// When the central keeps more memory than it may.
     pub fn turn(
         &mut self,
-        accepted: &[ConnectionId],
-        network: &mut Network,
+        doors: &mut Doors,
         now: Duration,
-    ) -> Turned {
-        let moment = Moment {
-            elapsed: now - self.started,
-            today: TODAY,
-        };
-        for (id, readiness) in network.arrivals() {
-            self.reactor.note(id, readiness, network, moment.elapsed);
+    ) -> Result<Result<(), TurnError>, Broken> {
+        let now = now - self.started;
+        for (id, readiness) in doors.network.edges() {
+            self.reactor.note(id, readiness, now);
         }
-        for id in accepted {
-            network.accept(*id);
-            let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            self.reactor.connected(*id, peer, moment.elapsed);
+        while !doors.waiting.is_empty() && self.reactor.has_room() {
+            let (door, address, transport) = doors.waiting.remove(0);
+            let id = self.reactor.next_id();
+            transport.socket().accept(id);
+            self.reactor.connected(id, door, address, transport, now);
         }
-        match self.reactor.turn(network, moment) {
-            Ok(()) => Turned::Well,
-            Err(_) => Turned::Dead,
-        }
+        let turned = self.reactor.turn(now);
+        let bytes = self.reactor.memory_bytes();
+        let is_within = bytes <= self.limits.memory_bytes_max || turned.is_err();
+        expect(is_within, || format!("all connections hold {bytes} bytes"))?;
+        Ok(turned)
+    }
+
+    /// Ends gracefully.
+    ///
+    /// # Errors
+    ///
+    /// When what was taken cannot be stored.
+    pub fn shut_down(mut self, now: Duration) -> Result<(), TurnError> {
+        let now = now - self.started;
+        self.reactor.shut_down(now)?;
+        self.reactor.flush(now);
+        self.reactor.close_all();
+        Ok(())
+    }
+}
+
+/// Opens the files; `None` when the disk does not let them be opened.
+///
+/// # Errors
+///
+/// When what a crash left is taken for damage.
+pub fn open(
+    disk: &SimDisk,
+    rules: Rules,
+) -> Result<Option<Result<Central<SimDisk>, StartError>>, Broken> {
+    match Store::open(disk.clone(), || false) {
+        Ok((store, _)) => Ok(Some(Central::new(rules, store))),
+        Err(OpenError::File { .. } | OpenError::Damage(Damage::Read { .. })) => Ok(None),
+        Err(OpenError::Damage(damage)) => Err(Broken(format!("the store does not open: {damage}"))),
     }
 }

@@ -3,29 +3,31 @@
 //!
 //! A [`world::World`] is made from a seed and run step by step. In its first part anything may
 //! happen: bytes are split, merged and delayed, connections are cut or go silent, agencies and the
-//! central crash at any moment, the disk fills, fails and tears. In its second part nothing fails
-//! any more, and everybody must come to their winners in a bounded number of steps. After each step
-//! the [`promise`] is checked. A world that breaks it tells its seed, and the seed makes the same
-//! world again.
+//! central crash at any moment, the disk fills, fails and tears, somebody removes its files, and
+//! strangers crowd in. In its second part nothing fails any more, and everybody must come to their
+//! winners in a bounded number of steps. After each step the [`promise`] is checked. A world that
+//! breaks it tells its seed, and the seed makes the same world again.
 //!
 //! What is production's and what is not:
 //!
-//! * [`disk`], [`network`]: stand-ins for the system, with its faults.
-//! * [`central`]: production's switchboard, central and store, turned by hand instead of by the
-//!   event loop.
-//! * [`agency`]: production's agency, scanner and retry policy, driven by hand instead of over a
-//!   blocking socket.
-//! * [`legacy`], [`stranger`]: agencies that never say Hello, and peers that are none.
+//! * [`central`]: production's reactor, lottery, central and store, turned by hand instead of by the
+//!   event loop. Its disk and its network are the doubles of all tests.
+//! * [`resuming`]: production's agency and retry policy, driven by hand instead of over a blocking
+//!   socket.
+//! * [`plain`]: agencies without Hello, in five dialects, whose bytes [`dialects`] writes by hand.
+//! * [`liar`]: production's agency again, and a central that answers anything.
+//! * [`stranger`]: peers that are no agencies. [`operator`]: somebody with access to the files.
 //! * [`plan`]: what the seed decides before the world begins.
-//! * [`statistics`]: what was met, so that nobody believes in faults that never happened.
+//! * [`met`]: what a run must have met, so that nobody believes in faults that never happened.
 
-pub mod agency;
 pub mod central;
-pub mod disk;
-pub mod legacy;
-pub mod network;
+pub mod dialects;
+pub mod liar;
+pub mod met;
+pub mod operator;
+pub mod plain;
 pub mod plan;
 pub mod promise;
-pub mod statistics;
+pub mod resuming;
 pub mod stranger;
 pub mod world;

@@ -6,37 +6,38 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use clap::{Command, value_parser};
-use lottery_program::VERSION;
-use lottery_program::command_line::{self, EXIT_FAILURE, option, switch, value};
+use clap::Parser;
+use lottery_core::testing::{Counts, merge};
+use lottery_program::{EXIT_FAILURE, VERSION};
+use lottery_simulation::met::{EXPECTED, SEEDS_TO_MEET_EVERYTHING};
 use lottery_simulation::promise::Broken;
-use lottery_simulation::statistics::{Counts, EXPECTED, merge};
 use lottery_simulation::world::World;
 
-/// Worlds after which a run must have met everything that a world may meet.
-const SEEDS_TO_MEET_EVERYTHING: u64 = 2_000;
-
-fn command() -> Command {
-    let number = |name, value_name, help| option(name, value_name, value_parser!(u64), help);
-    Command::new("lottery-simulation")
-        .version(VERSION)
-        .about("Runs the lottery in worlds where everything fails, and checks its promise.")
-        .arg(number("seeds", "N", "How many worlds to run").default_value("1000"))
-        .arg(number("first-seed", "SEED", "The seed of the first").default_value("0"))
-        .arg(number(
-            "seed",
-            "SEED",
-            "Run this one world and tell what happens in it",
-        ))
-        .arg(switch("quiet", "With --seed: tell only how it ends"))
-        .after_help("Example: lottery-simulation --seeds 20000")
+/// Runs the lottery in worlds where everything fails, and checks its promise.
+#[derive(Parser)]
+#[command(name = "lottery-simulation", version = VERSION)]
+#[command(after_help = "Example: lottery-simulation --seeds 20000")]
+struct Flags {
+    /// How many worlds to run
+    #[arg(long, value_name = "N", default_value = "1000")]
+    seeds: u64,
+    /// The seed of the first
+    #[arg(long, value_name = "SEED", default_value = "0")]
+    first_seed: u64,
+    /// Run this one world and tell what happens in it
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// With --seed: tell only how it ends
+    #[arg(long)]
+    quiet: bool,
 }
 
 fn main() -> ExitCode {
-    command_line::run(command(), |flags| {
-        let result = match flags.get_one::<u64>("seed") {
-            Some(seed) => replay(*seed, flags.get_flag("quiet")),
-            None => run_many(value(flags, "first-seed"), value(flags, "seeds")),
+    lottery_program::run("lottery-simulation", || {
+        let flags = Flags::try_parse()?;
+        let result = match flags.seed {
+            Some(seed) => replay(seed, flags.quiet),
+            None => run_many(flags.first_seed, flags.seeds),
         };
         Ok(if result {
             ExitCode::SUCCESS
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
 
 /// Runs one world and says whether the promise held.
 fn replay(seed: u64, quiet: bool) -> bool {
-    match World::new(seed, !quiet).run() {
+    match World::run(seed, !quiet) {
         Ok(counts) => {
             println!("seed {seed}: the promise held");
             for (name, count) in counts {
@@ -110,7 +111,7 @@ fn run_all(first: u64, seeds: u64) -> (Counts, Option<(u64, Broken)>) {
                     if seed >= end {
                         break;
                     }
-                    match World::new(seed, false).run() {
+                    match World::run(seed, false) {
                         Ok(met) => merge(&mut counts, &met),
                         Err(broken) => {
                             next.store(end, Ordering::Relaxed);

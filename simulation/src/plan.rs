@@ -10,10 +10,9 @@ use lottery_core::bet::Bet;
 use lottery_core::date::Date;
 use lottery_core::name::Name;
 use server::central::{Durability, Rules};
-use time::macros::date;
+use server::reactor::Limits;
 
-/// The day on which every world takes place.
-pub const TODAY: Date = date!(2026 - 11 - 21);
+use crate::dialects::{BetFields, Dialect};
 
 /// The number drawn in every world. There are few numbers, so that there are winners.
 pub const WINNING_NUMBER: u32 = 3;
@@ -21,7 +20,13 @@ pub const WINNING_NUMBER: u32 = 3;
 const NUMBERS: u32 = 8;
 
 /// Messages of agencies are at most this long in every world, so that bounds are met.
-pub const FRAME_BYTES_MAX: usize = 8192;
+pub const MESSAGE_BYTES_MAX: usize = 8192;
+
+/// Agencies of a world.
+pub const AGENCIES_MAX: u32 = 4;
+
+/// Programs that run for agencies beside their own at once, at most.
+pub const TWINS_MAX: usize = 2;
 
 /// A bet that owns its names.
 #[derive(Clone, Debug)]
@@ -40,18 +45,22 @@ pub struct OwnedBet {
     pub number: u32,
 }
 
+/// Names, those last that not every dialect can carry.
 const FIRST_NAMES: &[&str] = &["Ana", "María José", "Juan \"Tito\"", "Ñ", " Luz "];
-const LAST_NAMES: &[&str] = &["Paz", "García, hijo", "D'Angelo", "Núñez", "\","];
+const LAST_NAMES: &[&str] = &["Paz", "D'Angelo", "Núñez", "García, hijo", "\","];
+
+/// Names of each list that every dialect can carry.
+const COMMON_NAMES: usize = 3;
 
 impl OwnedBet {
-    /// A bet of `agency` whose DNI is `document`.
-    pub fn random(agency: u32, document: u32, rng: &mut Rng) -> OwnedBet {
+    /// A bet of `agency` whose DNI is `document`, with a name of the first `names` of each list.
+    fn random(agency: u32, document: u32, names: usize, rng: &mut Rng) -> OwnedBet {
         OwnedBet {
             agency,
-            first_name: FIRST_NAMES[rng.usize(..FIRST_NAMES.len())],
-            last_name: LAST_NAMES[rng.usize(..LAST_NAMES.len())],
+            first_name: FIRST_NAMES[rng.usize(..names)],
+            last_name: LAST_NAMES[rng.usize(..names)],
             document,
-            birthdate: Date::from_julian_day(rng.i32(2_430_000..2_450_000)).unwrap_or(TODAY),
+            birthdate: Date::from_julian_day(rng.i32(2_430_000..2_450_000)).unwrap_or(Date::MAX),
             number: rng.u32(..NUMBERS),
         }
     }
@@ -62,6 +71,17 @@ impl OwnedBet {
             agency: self.agency,
             first_name: name(self.first_name),
             last_name: name(self.last_name),
+            document: self.document,
+            birthdate: self.birthdate,
+            number: self.number,
+        }
+    }
+
+    /// The bet as it is written by hand.
+    pub fn fields(&self) -> BetFields<'_> {
+        BetFields {
+            first_name: self.first_name,
+            last_name: self.last_name,
             document: self.document,
             birthdate: self.birthdate,
             number: self.number,
@@ -130,8 +150,8 @@ pub struct AgencyPlan {
     pub bets: Rc<[OwnedBet]>,
     /// How it sends them.
     pub pace: Pace,
-    /// Whether it knows Hello.
-    pub says_hello: bool,
+    /// What it speaks, if it does not know Hello.
+    pub dialect: Option<Dialect>,
     /// Of a hundred steps that it could take, how many it takes.
     pub diligence: u8,
 }
@@ -141,16 +161,21 @@ pub struct AgencyPlan {
 pub struct Plan {
     /// The lottery's rules.
     pub rules: Rules,
+    /// The bounds of all connections.
+    pub limits: Limits,
     /// Its agencies.
     pub agencies: Vec<AgencyPlan>,
     /// Steps in which anything may fail.
     pub faulty_steps: u32,
+    /// Whether the central speaks TLS and nothing else.
+    pub has_tls: bool,
 }
 
 impl Plan {
     /// What `rng` makes of it.
     pub fn random(rng: &mut Rng) -> Plan {
-        let agencies = rng.u32(1..=4);
+        let agencies = rng.u32(1..=AGENCIES_MAX);
+        let idle_timeout = (rng.u8(..4) == 0).then(|| Duration::from_secs(rng.u64(10..40)));
         Plan {
             rules: Rules {
                 agencies,
@@ -161,35 +186,71 @@ impl Plan {
                     _ => Durability::Always,
                 },
                 draw_timeout: (rng.u8(..4) == 0).then(|| Duration::from_secs(rng.u64(1..20))),
+                agency_bets_max: None,
+            },
+            limits: Limits {
+                // Room for every agency, and little more.
+                connections_max: match rng.u8(..4) {
+                    0 => agencies as usize + TWINS_MAX + 1,
+                    _ => 10_000,
+                },
+                viewers_max: 0,
+                // More than the agencies and three floods can take together.
+                memory_bytes_max: match rng.u8(..4) {
+                    0 => 64 * 1024,
+                    _ => 1024 * 1024,
+                },
+                idle_timeout,
             },
             agencies: (1..=agencies)
-                .map(|number| AgencyPlan::random(number, rng))
+                .map(|number| AgencyPlan::random(number, idle_timeout.is_some(), rng))
                 .collect(),
             faulty_steps: rng.u32(..800),
+            has_tls: rng.u8(..16) == 0,
         }
     }
 }
 
 impl AgencyPlan {
-    fn random(number: u32, rng: &mut Rng) -> AgencyPlan {
+    /// One that is `hurried` may be slow, but not so slow that it is taken for idle.
+    pub fn random(number: u32, hurried: bool, rng: &mut Rng) -> AgencyPlan {
         let bets = match rng.u8(..8) {
             0 => 0,
             1 => 1,
             _ => rng.u32(..40),
         };
+        let dialect = Dialect::ALL[rng.usize(..Dialect::ALL.len())];
+        // An agency that is known by its bets alone must have one.
+        let can_do_without_hello = bets > 0 || dialect.names_agency();
+        let dialect = (rng.u8(..3) == 0 && can_do_without_hello).then_some(dialect);
+        let names = match dialect {
+            None | Some(Dialect::Native) => FIRST_NAMES.len(),
+            Some(_) => COMMON_NAMES,
+        };
         let document = |index| number * 1_000_000 + index;
         AgencyPlan {
             number,
             bets: (1..=bets)
-                .map(|index| OwnedBet::random(number, document(index), rng))
+                .map(|index| OwnedBet::random(number, document(index), names, rng))
                 .collect(),
             pace: Pace {
                 batch_bets_max: rng.u32(1..10),
                 window: rng.usize(1..5),
             },
-            // Without Hello an agency is known by its bets, so it must have one.
-            says_hello: bets == 0 || rng.u8(..6) != 0,
-            diligence: if rng.u8(..5) == 0 { rng.u8(2..20) } else { 100 },
+            dialect,
+            diligence: match rng.u8(..5) {
+                0 if hurried => 30,
+                0 => rng.u8(2..20),
+                _ => 100,
+            },
         }
+    }
+}
+
+/// A bet of `agency` that breaks a rule.
+pub fn invalid_bet(agency: u32, document: u32, rng: &mut Rng) -> OwnedBet {
+    OwnedBet {
+        number: 10_000,
+        ..OwnedBet::random(agency, document, COMMON_NAMES, rng)
     }
 }

@@ -4,107 +4,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lottery_core::store::{BETS_FILE, CLOSINGS_FILE};
+use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE};
 use server::central::Durability;
 use thiserror::Error;
 
-use crate::disk::SimDisk;
+use crate::operator::Operator;
 use crate::plan::{OwnedBet, Plan, WINNING_NUMBER};
 
-/// How the promise was broken.
+/// How the promise was broken, in words.
 #[derive(Debug, Error)]
-pub enum Broken {
-    /// A stored row is not the one that must be there.
-    #[error("bets.csv row {row}: found {found:?}, expected {expected:?}")]
-    WrongRow {
-        /// The row, from 1.
-        row: usize,
-        /// What is there.
-        found: String,
-        /// What should be.
-        expected: String,
-    },
-    /// A batch of an agency without Hello is stored in part, twice, or out of order.
-    #[error("bets.csv row {row}: {found:?} of an agency without Hello is not where it belongs")]
-    WrongLegacyRow {
-        /// The row, from 1.
-        row: usize,
-        /// What is there.
-        found: String,
-    },
-    /// Bets were acknowledged and are not there.
-    #[error("agency {agency}: {acknowledged} bets were acknowledged and {stored} are stored")]
-    Lost {
-        /// The agency.
-        agency: u32,
-        /// Bets acknowledged.
-        acknowledged: u64,
-        /// Bets that are there, on the medium where that is promised.
-        stored: u64,
-    },
-    /// A batch of an agency without Hello was acknowledged and is not there.
-    #[error("agency {agency}, without Hello: an acknowledged batch is not stored")]
-    LostBatch {
-        /// The agency.
-        agency: u32,
-    },
-    /// An agency counts as finished that is not.
-    #[error("agency {agency} is closed with {closed} bets and has {planned}")]
-    ClosedEarly {
-        /// The agency.
-        agency: u32,
-        /// Its closing.
-        closed: u64,
-        /// All its bets.
-        planned: u64,
-    },
-    /// Winners were told before every closing was on the medium.
-    #[error("agency {agency} was told winners while agency {missing} was not closed for good")]
-    DrawnEarly {
-        /// Who was told.
-        agency: u32,
-        /// Who was missing.
-        missing: u32,
-    },
-    /// The wrong winners were told.
-    #[error("agency {agency} was told winners {told:?}, and they are {expected:?}")]
-    WrongWinners {
-        /// The agency.
-        agency: u32,
-        /// What it was told.
-        told: Vec<u32>,
-        /// What is right.
-        expected: Vec<u32>,
-    },
-    /// A Welcome counted fewer bets than had been acknowledged when the connection was made.
-    #[error("agency {agency} was welcomed with {told} bets, and knew of {acknowledged}")]
-    WrongWelcome {
-        /// The agency.
-        agency: u32,
-        /// What it was told.
-        told: u64,
-        /// What it knew.
-        acknowledged: u64,
-    },
-    /// An agency could not go on, and nothing justified it.
-    #[error("agency {agency} gave up: {reason}")]
-    GaveUp {
-        /// The agency.
-        agency: u32,
-        /// Its reason.
-        reason: String,
-    },
-    /// The store does not open after a crash.
-    #[error("the store does not open: {0}")]
-    DoesNotOpen(String),
-    /// Faults have ceased, and somebody still waits.
-    #[error("no end within {steps} steps after the faults ceased: {who}")]
-    NoEnd {
-        /// Steps taken.
-        steps: u32,
-        /// Who waits.
-        who: String,
-    },
+#[error("{0}")]
+pub struct Broken(pub String);
+
+/// Says that something holds.
+///
+/// # Errors
+///
+/// When it does not, with these words.
+pub fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
+    match holds {
+        true => Ok(()),
+        false => Err(Broken(otherwise())),
+    }
 }
 
 /// What must be true, and what was promised so far.
@@ -115,14 +36,14 @@ pub struct Promise {
     winners: BTreeMap<u32, Vec<u32>>,
     /// Bets of each agency that were acknowledged to it.
     acknowledged: BTreeMap<u32, u64>,
-    legacy: LegacyRows,
+    plain: PlainRows,
     /// The state of the disk that was looked at last.
     checked: Option<u64>,
 }
 
 /// The rows of agencies without Hello: each attempt to send a batch has rows of its own.
 #[derive(Default)]
-struct LegacyRows {
+struct PlainRows {
     /// For each row the attempt, and its place in it.
     places: BTreeMap<String, (u64, usize)>,
     /// Rows of each attempt.
@@ -134,7 +55,9 @@ struct LegacyRows {
 impl Promise {
     /// The promise to the agencies of `plan`.
     pub fn new(plan: &Plan) -> Promise {
-        let hello = plan.agencies.iter().filter(|agency| agency.says_hello);
+        let hello = plan.agencies.iter();
+        let hello = hello.filter(|agency| agency.dialect.is_none());
+        let rows = |bets: &[OwnedBet]| bets.iter().map(OwnedBet::row).collect();
         let winners = |bets: &[OwnedBet]| {
             let winners = bets.iter().filter(|bet| bet.number == WINNING_NUMBER);
             winners.map(|bet| bet.document).collect()
@@ -143,18 +66,13 @@ impl Promise {
             durability: plan.rules.durability,
             rows: hello
                 .clone()
-                .map(|agency| {
-                    (
-                        agency.number,
-                        agency.bets.iter().map(OwnedBet::row).collect(),
-                    )
-                })
+                .map(|agency| (agency.number, rows(&agency.bets)))
                 .collect(),
             winners: hello
                 .map(|agency| (agency.number, winners(&agency.bets)))
                 .collect(),
             acknowledged: BTreeMap::new(),
-            legacy: LegacyRows::default(),
+            plain: PlainRows::default(),
             checked: None,
         }
     }
@@ -172,30 +90,33 @@ impl Promise {
     }
 
     /// An agency without Hello is about to send these bets in one batch.
-    pub fn note_legacy_attempt(&mut self, attempt: u64, bets: &[OwnedBet]) {
+    pub fn note_attempt(&mut self, attempt: u64, bets: &[OwnedBet]) {
         for (place, bet) in bets.iter().enumerate() {
-            self.legacy.places.insert(bet.row(), (attempt, place));
-            self.legacy.agency.insert(attempt, bet.agency);
+            self.plain.places.insert(bet.row(), (attempt, place));
+            self.plain.agency.insert(attempt, bet.agency);
         }
-        self.legacy.lengths.insert(attempt, bets.len());
+        self.plain.lengths.insert(attempt, bets.len());
     }
 
     /// That batch was acknowledged; its winners count from here on.
-    pub fn note_legacy_acknowledged(&mut self, attempt: u64) {
-        self.legacy.acknowledged.insert(attempt);
-        self.checked = None;
+    pub fn note_attempt_acknowledged(&mut self, attempt: u64) {
+        // An empty batch leaves no trace.
+        if self.plain.agency.contains_key(&attempt) {
+            self.plain.acknowledged.insert(attempt);
+            self.checked = None;
+        }
     }
 
-    /// The power is gone: without `always`, what was not synced may be gone with it, acknowledged or
-    /// not, and what is left is what counts.
-    pub fn note_power_cut(&mut self, disk: &SimDisk) -> Result<(), Broken> {
+    /// The power is gone, or a sync failed: without `always`, what was not synced may be gone with it,
+    /// acknowledged or not, and what is left is what counts.
+    pub fn note_loss(&mut self, files: &Operator) -> Result<(), Broken> {
         self.checked = None;
         if self.durability != Durability::Always {
-            let stored = self.stored(&disk.cached(BETS_FILE))?;
+            let stored = self.stored(&files.cached(BETS_FILE))?;
             for (agency, acknowledged) in &mut self.acknowledged {
                 *acknowledged = (*acknowledged).min(stored.bets(*agency));
             }
-            self.legacy
+            self.plain
                 .acknowledged
                 .retain(|attempt| stored.attempts.contains(attempt));
         }
@@ -207,37 +128,59 @@ impl Promise {
     /// # Errors
     ///
     /// When the promise is broken.
-    pub fn check_disk(&mut self, disk: &SimDisk) -> Result<(), Broken> {
-        let generation = disk.generation();
+    pub fn check_files(&mut self, files: &Operator) -> Result<(), Broken> {
+        let generation = files.generation();
         if self.checked == Some(generation) {
             return Ok(());
         }
         let promised = match self.durability {
-            Durability::Always => disk.synced(BETS_FILE),
-            Durability::EverySecond | Durability::No => disk.cached(BETS_FILE),
+            Durability::Always => files.synced(BETS_FILE),
+            Durability::EverySecond | Durability::No => files.cached(BETS_FILE),
         };
         let stored = self.stored(&promised)?;
         for (agency, acknowledged) in &self.acknowledged {
-            let (agency, acknowledged) = (*agency, *acknowledged);
-            if stored.bets(agency) < acknowledged {
-                let stored = stored.bets(agency);
-                return Err(Broken::Lost {
-                    agency,
-                    acknowledged,
-                    stored,
-                });
-            }
+            let stored = stored.bets(*agency);
+            expect(stored >= *acknowledged, || {
+                format!(
+                    "agency {agency}: {acknowledged} bets were acknowledged and {stored} are stored"
+                )
+            })?;
         }
-        for attempt in &self.legacy.acknowledged {
-            if !stored.attempts.contains(attempt) {
-                let agency = self.legacy.agency.get(attempt).copied().unwrap_or_default();
-                return Err(Broken::LostBatch { agency });
-            }
+        for attempt in &self.plain.acknowledged {
+            expect(stored.attempts.contains(attempt), || {
+                let agency = self.plain.agency[attempt];
+                format!("agency {agency}, without Hello: an acknowledged batch is not stored")
+            })?;
         }
-        self.stored(&disk.cached(BETS_FILE))?;
-        self.check_closings(&disk.cached(CLOSINGS_FILE))?;
+        self.stored(&files.cached(BETS_FILE))?;
+        self.check_closings(&files.cached(CLOSINGS_FILE))?;
         self.checked = Some(generation);
         Ok(())
+    }
+
+    /// An agency was told that the draw was held.
+    ///
+    /// # Errors
+    ///
+    /// When the medium does not bear that out.
+    pub fn check_drawn(&self, agency: u32, agencies: u32, files: &Operator) -> Result<(), Broken> {
+        let finished = closings(&files.synced(CLOSINGS_FILE));
+        let missing = (1..=agencies).find(|number| !finished.contains_key(number));
+        expect(missing.is_none(), || {
+            format!(
+                "agency {agency} was told of the draw while {missing:?} had not finished for good"
+            )
+        })?;
+        let bets = files.synced(BETS_FILE);
+        let won = (1..=agencies).map(|agency| stored_winners(agency, &bets).len());
+        let (bets, won) = (rows(&bets).count(), won.sum::<usize>());
+        let expected = format!("{WINNING_NUMBER},{agencies},{bets},{won}\r\n");
+        let found = String::from_utf8_lossy(&files.synced(DRAW_FILE)).into_owned();
+        expect(found == expected, || {
+            format!(
+                "agency {agency} was told of the draw while draw.csv has {found:?}, not {expected:?}"
+            )
+        })
     }
 
     /// An agency was told its winners.
@@ -249,50 +192,38 @@ impl Promise {
         &self,
         agency: u32,
         told: &[u32],
-        plan: &Plan,
-        disk: &SimDisk,
+        agencies: u32,
+        files: &Operator,
     ) -> Result<(), Broken> {
-        let closed = closings(&disk.synced(CLOSINGS_FILE));
-        let mut participants = 1..=plan.rules.agencies;
-        if let Some(missing) = participants.find(|number| !closed.contains_key(number)) {
-            return Err(Broken::DrawnEarly { agency, missing });
-        }
+        self.check_drawn(agency, agencies, files)?;
         let expected = match self.winners.get(&agency) {
             Some(winners) => winners.clone(),
-            None => legacy_winners(agency, &disk.cached(BETS_FILE)),
+            None => stored_winners(agency, &files.cached(BETS_FILE)),
         };
-        if told != expected {
-            let told = told.to_vec();
-            return Err(Broken::WrongWinners {
-                agency,
-                told,
-                expected,
-            });
-        }
-        Ok(())
+        expect(told == expected, || {
+            format!("agency {agency} was told winners {told:?}, and they are {expected:?}")
+        })
     }
 
-    /// Whether all bets of the agency are stored, as they must be in the end.
-    pub fn is_complete(&self, agency: u32, disk: &SimDisk) -> Result<bool, Broken> {
-        let stored = self.stored(&disk.cached(BETS_FILE))?;
-        let planned = self.rows.get(&agency).map(Vec::len);
-        Ok(planned.is_none_or(|planned| stored.bets(agency) == planned as u64))
+    /// Says that all bets of the agencies with Hello are stored, as they must be in the end.
+    ///
+    /// # Errors
+    ///
+    /// When some are missing.
+    pub fn check_complete(&self, files: &Operator) -> Result<(), Broken> {
+        let stored = self.stored(&files.cached(BETS_FILE))?;
+        self.rows
+            .iter()
+            .try_for_each(|(agency, rows)| expect_all(*agency, stored.bets(*agency), rows.len()))
     }
 
     fn check_closings(&self, contents: &[u8]) -> Result<(), Broken> {
-        for (agency, closed) in closings(contents) {
-            if let Some(rows) = self.rows.get(&agency)
-                && closed != rows.len() as u64
-            {
-                let planned = rows.len() as u64;
-                return Err(Broken::ClosedEarly {
-                    agency,
-                    closed,
-                    planned,
-                });
-            }
-        }
-        Ok(())
+        closings(contents)
+            .into_iter()
+            .try_for_each(|(agency, finished)| match self.rows.get(&agency) {
+                Some(rows) => expect_all(agency, finished, rows.len()),
+                None => Ok(()),
+            })
     }
 
     /// What whole rows of `bets.csv` hold. Each agency's must be the first of its bets.
@@ -309,37 +240,40 @@ impl Promise {
             *stored.bets.entry(agency).or_default() += 1;
             match self.rows.get(&agency) {
                 Some(rows) => {
-                    let expected = rows.get(place).cloned().unwrap_or_default();
-                    if found != expected {
-                        return Err(Broken::WrongRow {
-                            row,
-                            found: found.to_owned(),
-                            expected,
-                        });
-                    }
+                    let expected = rows.get(place);
+                    expect(expected.is_some_and(|expected| expected == found), || {
+                        format!("bets.csv row {row}: found {found:?}, expected {expected:?}")
+                    })?;
                 }
-                None => self.take_legacy_row(&mut stored, row, found)?,
+                None => self.take_plain_row(&mut stored, row, found)?,
             }
         }
         Ok(stored)
     }
 
-    fn take_legacy_row(&self, stored: &mut Stored, row: usize, found: &str) -> Result<(), Broken> {
-        let wrong = || Broken::WrongLegacyRow {
-            row,
-            found: found.to_owned(),
+    fn take_plain_row(&self, stored: &mut Stored, row: usize, found: &str) -> Result<(), Broken> {
+        let wrong = || {
+            Broken(format!(
+                "bets.csv row {row}: {found:?} of an agency without Hello is not where it belongs"
+            ))
         };
-        let (attempt, place) = *self.legacy.places.get(found).ok_or_else(wrong)?;
-        let expected = stored.legacy.entry(attempt).or_default();
+        let (attempt, place) = *self.plain.places.get(found).ok_or_else(wrong)?;
+        let expected = stored.plain.entry(attempt).or_default();
         if *expected != place {
             return Err(wrong());
         }
         *expected += 1;
-        if Some(&*expected) == self.legacy.lengths.get(&attempt) {
+        if Some(&*expected) == self.plain.lengths.get(&attempt) {
             stored.attempts.insert(attempt);
         }
         Ok(())
     }
+}
+
+fn expect_all(agency: u32, finished: u64, planned: usize) -> Result<(), Broken> {
+    expect(finished == planned as u64, || {
+        format!("agency {agency} finished with {finished} bets and has {planned}")
+    })
 }
 
 /// What is in `bets.csv`.
@@ -347,7 +281,7 @@ impl Promise {
 struct Stored {
     bets: BTreeMap<u32, u64>,
     /// Rows of each attempt of an agency without Hello.
-    legacy: BTreeMap<u64, usize>,
+    plain: BTreeMap<u64, usize>,
     /// Attempts that are there as a whole.
     attempts: BTreeSet<u64>,
 }
@@ -358,8 +292,10 @@ impl Stored {
     }
 }
 
-/// The rows that have an end.
+/// The rows that have an end, up to where a power cut left zeros in place of a sector.
 fn rows(contents: &[u8]) -> impl Iterator<Item = &str> {
+    let hole = contents.iter().position(|byte| *byte == 0);
+    let contents = &contents[..hole.unwrap_or(contents.len())];
     let text = std::str::from_utf8(contents).unwrap_or_else(|error| {
         std::str::from_utf8(&contents[..error.valid_up_to()]).unwrap_or_default()
     });
@@ -376,7 +312,7 @@ fn closings(contents: &[u8]) -> BTreeMap<u32, u64> {
         .collect()
 }
 
-fn legacy_winners(agency: u32, contents: &[u8]) -> Vec<u32> {
+fn stored_winners(agency: u32, contents: &[u8]) -> Vec<u32> {
     let start = format!("{agency},");
     let end = format!(",{WINNING_NUMBER}");
     let won = rows(contents).filter(|row| row.starts_with(&start) && row.ends_with(&end));

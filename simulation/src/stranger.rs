@@ -1,83 +1,198 @@
-//! Peers that are no agencies: they say something that is no good, and may wait for the answer.
+//! Peers that are no agencies: they say something that is no good, too much, or nothing.
+
+use std::time::Duration;
 
 use fastrand::Rng;
-use lottery_core::protocol::request;
-use server::layers::ConnectionId;
+use server::testing::{Outlook, Received};
 
-use crate::network::{Network, Outlook, Received};
-use crate::plan::{OwnedBet, Plan};
+use crate::central::{Caller, Doors};
+use crate::dialects::{BetFields, Dialect};
+use crate::plan::{MESSAGE_BYTES_MAX, Plan, invalid_bet};
 
 /// A stranger with a connection.
 pub struct Stranger {
-    id: ConnectionId,
+    caller: Caller,
+    habit: Habit,
     unsaid: Vec<u8>,
+    since: Duration,
+}
+
+/// What strangers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// It says nonsense, may wait for the answer, and goes.
+    Babbles,
+    /// It asks a great deal of small questions at once, and may not read the answers.
+    Floods,
+    /// It begins a large message, and then sends a byte now and then.
+    Hoards,
+    /// It asks a small question now and then, and stays.
+    Dawdles,
+    /// It says nothing, and stays.
+    KeepsSilent,
+}
+
+impl Habit {
+    /// The habit of the next stranger.
+    pub fn random(rng: &mut Rng) -> Habit {
+        match rng.u8(..8) {
+            0..5 => Habit::Babbles,
+            5 => Habit::Floods,
+            6 => Habit::Hoards,
+            _ => Habit::Dawdles,
+        }
+    }
 }
 
 impl Stranger {
-    /// A stranger on connection `id`.
-    pub fn new(id: ConnectionId, plan: &Plan, rng: &mut Rng) -> Stranger {
+    /// A stranger who calls now.
+    pub fn call(
+        habit: Habit,
+        plan: &Plan,
+        doors: &mut Doors,
+        now: Duration,
+        rng: &mut Rng,
+    ) -> Stranger {
+        let dialect = Dialect::ALL[rng.usize(..Dialect::ALL.len())];
+        let (dialect, unsaid) = match habit {
+            Habit::Babbles => (dialect, nonsense(dialect, plan, rng)),
+            Habit::Floods | Habit::Dawdles => flood(rng),
+            Habit::Hoards => beginning_of_large_message(rng),
+            Habit::KeepsSilent => (dialect, Vec::new()),
+        };
         Stranger {
-            id,
-            unsaid: nonsense(plan, rng),
+            caller: doors.call(dialect as usize, None),
+            habit,
+            unsaid,
+            since: now,
         }
+    }
+
+    /// Its connection.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// For how long the central has had patience with it, if it has a deadline to say who it is.
+    pub fn is_borne_for(&self, now: Duration) -> Option<Duration> {
+        let never_says = !matches!(self.habit, Habit::Babbles | Habit::Floods);
+        (never_says && !self.caller.peer.is_closed()).then(|| now - self.since)
     }
 
     /// Says a little more, or goes away; says whether it stays.
-    pub fn step(&mut self, network: &mut Network, rng: &mut Rng) -> bool {
-        let now = self.unsaid.len().min(rng.usize(1..20));
-        let said: Vec<u8> = self.unsaid.drain(..now).collect();
-        network.agency_sends(self.id, &said);
-        let is_over = matches!(
-            network.agency_receives(self.id),
-            Received::Ended | Received::Broken
-        );
-        let leaves = is_over || rng.u8(..8) == 0;
-        if leaves {
+    pub fn step(&mut self, rng: &mut Rng) -> bool {
+        let most = match self.habit {
+            Habit::Babbles => rng.usize(1..20),
+            Habit::Floods => self.unsaid.len(),
+            Habit::Dawdles => 2,
+            Habit::Hoards if self.unsaid.len() < 1000 => 1,
+            Habit::Hoards | Habit::KeepsSilent => 1000,
+        };
+        let said = self.unsaid.drain(..most.min(self.unsaid.len()));
+        self.caller.peer.send(&said.collect::<Vec<_>>());
+        let reads = self.habit != Habit::Floods || rng.bool();
+        let is_over = reads
+            && matches!(
+                self.caller.peer.receive(),
+                Received::Ended | Received::Broken
+            );
+        let goes = match self.habit {
+            Habit::Babbles | Habit::Floods => rng.u8(..8) == 0,
+            Habit::Hoards | Habit::Dawdles | Habit::KeepsSilent => rng.u8(..64) == 0,
+        };
+        if is_over || goes {
             let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-            network.agency_leaves(self.id, outlooks[rng.usize(..3)]);
+            self.caller.peer.leave(outlooks[rng.usize(..3)]);
         }
-        !leaves
+        !(is_over || goes)
     }
 
     /// Goes away for good.
-    pub fn leave(&self, network: &mut Network) {
-        network.agency_leaves(self.id, Outlook::Reset);
+    pub fn leave(&self) {
+        self.caller.peer.leave(Outlook::Reset);
     }
 }
 
 /// Nothing of this may be stored, and nobody may learn anything by it.
-fn nonsense(plan: &Plan, rng: &mut Rng) -> Vec<u8> {
+fn nonsense(dialect: Dialect, plan: &Plan, rng: &mut Rng) -> Vec<u8> {
     let mut out = Vec::new();
     let someone = rng.u32(1..=plan.rules.agencies);
-    match rng.u8(..8) {
-        0 => out.extend((0..rng.usize(1..200)).map(|_| rng.u8(..))),
-        1 => request::encode_hello(someone, &mut out),
-        2 => request::encode_hello(plan.rules.agencies + 1, &mut out),
-        3 => {
-            request::encode_all_bets_sent(&mut out);
-            request::encode_request_winners(&mut out);
+    let nobody = plan.rules.agencies + 1;
+    let hello = |agency: u32| [&[0, 8, 0, 1], &agency.to_be_bytes()[..]].concat();
+    match rng.u8(..7) {
+        0 => {
+            // A first byte of an agency, and then a 2, would be believed.
+            dialect.put_greeting(255, &mut out);
+            out.extend((0..rng.usize(1..200)).map(|_| rng.u8(..)));
         }
-        4 => {
-            request::encode_hello(someone, &mut out);
-            request::encode_request_winners(&mut out);
+        1 if dialect == Dialect::Native => out = hello(someone),
+        2 if dialect == Dialect::Native => out = hello(nobody),
+        1 | 2 => {
+            dialect.put_greeting(nobody, &mut out);
+            dialect.put_finish(nobody, &mut out);
         }
-        5 => out.extend_from_slice(&[0, 1, 0xff, 0xff, 0xff, 0xff]),
-        6 => request::encode_batch_header(3, &mut out),
-        _ => invalid_batch(someone, rng, &mut out),
+        3 if dialect == Dialect::Native => out = [hello(someone), vec![0, 6]].concat(),
+        // Whoever speaks another dialect is believed: this would close an agency that has not finished.
+        3 if !dialect.names_agency() => dialect.put_finish(someone, &mut out),
+        4 if !matches!(dialect, Dialect::Frames | Dialect::Lines) => {
+            // A good bet of one agency on the connection of another.
+            let bet = invalid_bet(someone, 998_000_000, rng);
+            let bet = BetFields {
+                number: 1,
+                ..bet.fields()
+            };
+            match dialect {
+                Dialect::Native => out = hello(someone % plan.rules.agencies + 1),
+                Dialect::Flags => dialect.put_greeting(someone % plan.rules.agencies + 1, &mut out),
+                _ => dialect.put_batch(someone % plan.rules.agencies + 1, &[], &mut out),
+            }
+            if plan.rules.agencies > 1 {
+                dialect.put_batch(someone, &[bet], &mut out);
+            }
+        }
+        _ => {
+            // Good bets, and then one that is not.
+            let bets: Vec<_> = (1..rng.u32(2..5))
+                .map(|index| invalid_bet(someone, 999_000_000 + index, rng))
+                .collect();
+            let mut fields: Vec<_> = bets.iter().map(|bet| bet.fields()).collect();
+            let last = fields.len() - 1;
+            for bet in &mut fields[..last] {
+                bet.number = 1;
+            }
+            dialect.put_greeting(someone, &mut out);
+            dialect.put_batch(someone, &fields, &mut out);
+        }
     }
     out
 }
 
-/// Good bets, and then one that is not.
-fn invalid_batch(agency: u32, rng: &mut Rng, out: &mut Vec<u8>) {
-    let bets = rng.u32(1..5);
-    request::encode_batch_header(bets, out);
-    for index in 1..=bets {
-        let mut bet = OwnedBet::random(agency, 999_000_000 + index, rng);
-        if index == bets {
-            bet.number = 10_000;
+/// Status, or empty batches.
+fn flood(rng: &mut Rng) -> (Dialect, Vec<u8>) {
+    let (dialect, question): (_, &[u8]) = match rng.u8(..3) {
+        0 => (Dialect::Native, &[0, 32]),
+        1 => (Dialect::Native, &[0, 1, 0, 0, 0, 0]),
+        _ => (Dialect::Lines, b"S:0\n\n"),
+    };
+    (dialect, question.repeat(rng.usize(100..2000)))
+}
+
+/// The beginning of a message that is almost too large.
+fn beginning_of_large_message(rng: &mut Rng) -> (Dialect, Vec<u8>) {
+    let size = MESSAGE_BYTES_MAX - 100;
+    let (dialect, mut out) = match rng.u8(..4) {
+        0 => {
+            let front = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            let size = (size as u16).to_be_bytes();
+            (Dialect::Native, [&front[..], &size].concat())
         }
-        let bet = bet.as_bet();
-        request::encode_counted_bet(&bet, out);
-    }
+        1 => {
+            let [high, low] = (size as u16).to_be_bytes();
+            (Dialect::Frames, vec![1, low, high, 0, 0, 1, 0, 0, 0])
+        }
+        2 => (Dialect::Lines, b"S:1\n".to_vec()),
+        _ => (Dialect::Sized, format!("{size:08}").into_bytes()),
+    };
+    out.resize(out.len() + size - 1, b'x');
+    (dialect, out)
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # suite.sh and status_of set what is read here.
 
 test_changed_files_take_effect_on_restart_without_a_build() {
     local images
@@ -23,4 +23,11 @@ test_changed_files_take_effect_on_restart_without_a_build() {
         "the client's configuration"
     expect_equal "$(log_count client1 'action: receive_message | result: success')" 7 "messages before and after"
     expect_equal "$(docker image inspect -f '{{.Id}}' server:latest client:latest)" "$images" "images"
+}
+
+test_a_mounted_folder_that_the_server_may_not_write_is_told_with_what_to_type() {
+    mkdir mounted
+    status_of docker run --rm -v "$PWD/mounted:/storage" server:latest
+    expect_equal "$status" 1 "status"
+    expect_contains "$stderr" "type: sudo chown -R 65532 /storage" "the complaint"
 }

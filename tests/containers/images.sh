@@ -13,16 +13,10 @@ test_images_are_small_and_hold_the_program_and_nothing_else() {
     expect_equal "$(sort server.files | paste -s -d ' ')" "server storage/" "files of the server"
 }
 
-test_images_run_without_root() {
+test_images_run_without_root_and_answer_help_and_version_without_a_configuration() {
     local image
     for image in server client; do
         expect_contains "$(docker image inspect -f '[{{.Config.User}}]' "$image:latest")" "[65532:" "user of $image"
-    done
-}
-
-test_images_answer_help_and_version_without_a_configuration() {
-    local image
-    for image in server client; do
         docker run --rm --label lottery-test "$image:latest" --help
         docker run --rm --label lottery-test "$image:latest" --version
     done

@@ -64,11 +64,12 @@ expect_ends() {
     expect_equal "$code" 0 "exit code of $1"
 }
 
-# expect_stopped CONTAINER: told to, it ended well, and said so to the last line.
+# expect_stopped CONTAINER: told to, it ended without a failure, and said so to the last line.
 expect_stopped() {
     expect_equal "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1")" "exited 0" "$1"
     expect_equal "$(log_count "$1" 'action: signal_received | result: success | signal: SIGTERM')" 1 "signals $1 received"
     expect_contains "$(logs "$1" | tail -n 1)" "action: shutdown | result: success" "last line of $1"
+    expect_no_failure "$1"
 }
 
 expect_no_failure() {
@@ -99,3 +100,17 @@ expect_told_its_winners() {
 }
 
 stored_bets() { docker cp server:/storage/bets.csv - | tar -xO | wc -l; }
+
+# play DOCUMENT HEADING: its commands that need containers; tests/scripts/operating.sh runs the others.
+play() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        *compose-logs) $line & ;;
+        *docker* | make\ * | ./* | *\ ./* | mkdir*) eval "$line" </dev/null ;;
+        esac
+    done < <(commands_of "docs/$1.md" "$2")
+}
+
+# As root, for whoever runs the tests without.
+sudo() { docker run --rm --label lottery-test -v "$PWD:$PWD" -w "$PWD" busybox:latest "$@"; }

@@ -17,7 +17,11 @@ test_every_shell_makes_the_same_from_any_folder() {
 }
 
 test_file_holds_as_many_clients_as_asked() {
-    local clients
+    local clients mode
+    for mode in echo single-bet lottery; do
+        ./generar-compose.sh made.yaml 5 "$mode"
+        expect_not_contains "$(<made.yaml)" LEVEL "$mode, whose log levels are left to the mounted files"
+    done
     for clients in 0 1 9 100 252; do
         ./generar-compose.sh made.yaml "$clients"
         expect_equal "$(grep -c '^  client[0-9]*:$' made.yaml || true)" "$clients" "clients"
@@ -52,11 +56,26 @@ test_each_single_bet_is_somebody_elses() {
     expect_not_contains "$(<made.yaml)" NOMBRE "lottery"
 }
 
-test_log_levels_are_left_to_the_mounted_files() {
-    local mode
-    for mode in lottery single-bet echo; do
-        ./generar-compose.sh made.yaml 5 "$mode"
-        expect_not_contains "$(<made.yaml)" LEVEL "$mode"
+test_dialects_of_the_environment_are_handed_to_the_server() {
+    SERVER_DIALECT='frames' DIALECT_PORTS='lines:12348,flags:12349' ./generar-compose.sh made.yaml 1
+    expect_contains "$(<made.yaml)" 'SERVER_DIALECT: "frames"' "the dialect"
+    expect_contains "$(<made.yaml)" 'DIALECT_PORTS: "lines:12348,flags:12349"' "the ports"
+    DIALECT_PORTS='lines:12348' ./generar-compose.sh made.yaml 1
+    expect_not_contains "$(<made.yaml)" 'SERVER_DIALECT' "the dialect that is not set"
+    status_of env DIALECT_PORTS='a"b' ./generar-compose.sh made.yaml 1
+    expect_equal "$status" 2 "status after a port list with a quote"
+}
+
+test_missing_data_files_are_warned_of_and_the_file_is_written() {
+    status_of ./generar-compose.sh made.yaml 10
+    expect_equal "$status" 0 "status"
+    expect_contains "$stderr" "no .data/agency-6.csv; make datasets AGENCIES=10" "the warning"
+    expect_equal "$(grep -c '^  client[0-9]*:$' made.yaml)" 10 "clients"
+    local arguments
+    for arguments in "made.yaml 5" "made.yaml 10 echo" "made.yaml 10 single-bet"; do
+        # shellcheck disable=SC2086 # Split on purpose.
+        status_of ./generar-compose.sh $arguments
+        expect_equal "$stderr" "" "errors after $arguments"
     done
 }
 
@@ -66,18 +85,19 @@ test_wrong_arguments_print_the_usage_and_leave_no_file() {
     for arguments in "made.yaml -1" "made.yaml five" "made.yaml 1.5" "made.yaml 05" "made.yaml 253" "made.yaml 99999999999999999999" \
         "made.yaml 5 lotería" "made.yaml 5 lottery more" "--what" "made.yaml 5 lottery echo" "no/such/folder/made.yaml 5" "tests 5"; do
         # shellcheck disable=SC2086 # Split on purpose.
-        status_of ./generar-compose.sh $arguments
-        [ "$status" != 0 ] || fail "accepted: $arguments"
-        expect_equal "$stdout" "" "output after $arguments"
-        expect_contains "$stderr" "usage: ./generar-compose.sh" "errors after $arguments"
+        expect_refused ./generar-compose.sh $arguments
     done
-    status_of ./generar-compose.sh made.yaml ""
-    [ "$status" != 0 ] || fail "accepted an empty number of clients"
-    status_of ./generar-compose.sh "" 5
-    [ "$status" != 0 ] || fail "accepted an empty file name"
-    status_of env MODE=nothing ./generar-compose.sh made.yaml 5
-    [ "$status" != 0 ] || fail "accepted an unknown MODE"
+    expect_refused ./generar-compose.sh made.yaml ""
+    expect_refused ./generar-compose.sh "" 5
+    expect_refused env MODE=nothing ./generar-compose.sh made.yaml 5
     expect_equal "$(ls -A)" "$before" "files"
+}
+
+expect_refused() {
+    status_of "$@"
+    [ "$status" != 0 ] || fail "accepted: $*"
+    expect_equal "$stdout" "" "output after $*"
+    expect_contains "$stderr" "usage: ./generar-compose.sh" "errors after $*"
 }
 
 test_failure_leaves_the_file_that_is_there() {
@@ -89,4 +109,22 @@ test_failure_leaves_the_file_that_is_there() {
     [ "$status" != 0 ] || fail "accepted an unknown marker"
     cmp docker-compose-dev.yaml before.yaml
     expect_equal "$(ls -A)" "$before" "files"
+}
+
+test_tls_gives_each_agency_its_own_certificate_only() {
+    status_of env TLS=1 ./generar-compose.sh made.yaml 2
+    expect_equal "$status" 2 "status without certificates"
+    expect_contains "$stderr" "there is no ./certificates/server; make certificates AGENCIES=2 makes it" "the refusal"
+    ./scripts/certificates.sh 2
+    TLS=1 ./generar-compose.sh made.yaml 2
+    expect_equal "$(grep -E '^  [a-z0-9]+:$|certificates' made.yaml | paste -s -d ' ' | tr -s ' ')" \
+        " options: server: - ./certificates/server:/tls:ro client1: - ./certificates/agency-1:/tls:ro client2: - ./certificates/agency-2:/tls:ro" "mounts"
+    local arguments
+    for arguments in "TLS=yes made.yaml 2" "TLS=1 made.yaml 3" "TLS=1 made.yaml 2 echo"; do
+        # shellcheck disable=SC2086 # Split on purpose.
+        status_of env ${arguments%% *} ./generar-compose.sh ${arguments#* }
+        expect_equal "$status" 2 "status of $arguments"
+    done
+    TLS=0 ./generar-compose.sh made.yaml 2
+    expect_not_contains "$(<made.yaml)" TLS "the file without TLS"
 }

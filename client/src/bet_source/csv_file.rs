@@ -1,26 +1,28 @@
 //! Bets from a CSV file: `first_name,last_name,document,birthdate,number`, no header.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use lottery_core::bet::{Bet, BetText, InvalidBet};
-use lottery_core::csv_row::{Splitter, WrongCount};
-use lottery_core::date::Date;
+use lottery_core::bet::{Bet, InvalidBet};
+use lottery_core::csv_row::{Quoting, Splitter, WrongCount};
 use lottery_core::lines::{Line, Lines};
+use memchr::memchr;
 use thiserror::Error;
 
-use super::{BetSource, SourceError};
-use crate::interruption::Interruption;
+use super::{BetSource, SourceError, bet_text};
+use crate::signals::Signals;
 
-/// The longest line that is looked at; the longest valid row has some 1,100 bytes.
+/// The longest line that is looked at; the longest valid row has some 1,100 bytes. A row of several
+/// lines, which is no bet, is followed for as many bytes: a quote still open at the end of the line
+/// that exceeds them was not meant to open a field.
 const LINE_BYTES_MAX: usize = 4096;
-
-/// Lines after which it is asked whether a signal came: some milliseconds' work.
-const LINES_BETWEEN_CHECKS: u64 = 4096;
 
 /// Some programs mark a file as UTF-8 with these bytes at its beginning.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What some programs write between fields instead of a comma.
+const OTHER_SEPARATORS: [char; 3] = [';', '\t', '|'];
 
 /// A row that is no valid bet: where it is and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,7 +30,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct RowError {
     /// The file.
     pub path: PathBuf,
-    /// The line, from 1.
+    /// The line where the row begins, from 1.
     pub line: u64,
     /// What is wrong.
     pub problem: RowProblem,
@@ -46,68 +48,141 @@ pub enum RowProblem {
     /// It is longer than any bet.
     #[error("longer than {LINE_BYTES_MAX} bytes")]
     TooLong,
+    /// A field in quotes has line breaks; the row goes on to this line.
+    #[error("a field in quotes goes on to line {0}, expected a bet in one line")]
+    SeveralLines(u64),
+    /// A quote opens a field and none closes it in time; this is the line with the next quote, or
+    /// the last of the file.
+    #[error("a quote is not closed, so everything up to line {0} is left out")]
+    OpenQuote(u64),
 }
 
-/// An agency's file, read as it is needed and never held whole. A line is a row; lines end in LF or
-/// CRLF, and empty ones are skipped.
+/// An agency's file, read as it is needed and never held whole.
+///
+/// Rows are those that Python's `csv` sees: lines end in LF or CRLF, empty ones are skipped, and a
+/// field in quotes may go on over several lines, which makes these one row, and no bet. When a quote
+/// is still open at the end of a line and more than 4096 bytes behind the row's beginning, everything
+/// up to and including the next line with a quote is left out as one row. A carriage return alone
+/// ends no row; it is a control character like any other.
 pub struct CsvFile<R> {
     agency: u32,
     path: PathBuf,
-    today: Date,
-    interruption: Interruption,
+    signals: Signals,
     lines: Lines<File>,
     splitter: Splitter,
-    /// Lines up to this one were reported when they were read before.
+    /// Rows that begin up to this line were reported when they were read before.
     reported_to: u64,
     rejected: u64,
+    has_bets: bool,
     report: R,
 }
 
 impl<R: FnMut(&RowError)> CsvFile<R> {
-    /// Opens the file of `agency`; its bets are checked against the day `today`, and `report` is
-    /// told of each row that is no valid bet, once.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be opened.
-    pub fn open(agency: u32, path: &Path, today: Date, report: R) -> io::Result<CsvFile<R>> {
+    /// Opens the file of `agency`; `report` is told of each row that is no valid bet, once. Fails
+    /// when it is no file that can be read.
+    pub fn open(agency: u32, path: &Path, report: R) -> io::Result<CsvFile<R>> {
+        // A folder can be opened, and only reading it fails; a device may have no end; and opening
+        // a pipe waits for who writes into it.
         let metadata = fs::metadata(path)?;
-        // A folder can be opened, and only reading it fails; a device may have no end.
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        if metadata.is_dir() {
+            return Err(ErrorKind::IsADirectory.into());
         }
-        if !kind.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is no regular file",
-            ));
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
         }
-        // Opened after that look at it, because opening a pipe waits for who writes into it.
-        let file = File::open(path)?;
         Ok(CsvFile {
             agency,
             path: path.to_owned(),
-            today,
-            interruption: Interruption::never(),
-            lines: Lines::new(file, LINE_BYTES_MAX),
+            signals: Signals::none(),
+            lines: Lines::new(File::open(path)?, LINE_BYTES_MAX),
             splitter: Splitter::default(),
             reported_to: 0,
             rejected: 0,
+            has_bets: false,
             report,
         })
     }
 
-    /// Has a signal that `interruption` notes end the reading, however long the file is.
-    pub fn heeding(self, interruption: Interruption) -> CsvFile<R> {
-        CsvFile {
-            interruption,
-            ..self
+    /// Has these signals end the reading, however long the file is.
+    pub fn heeding(self, signals: Signals) -> CsvFile<R> {
+        CsvFile { signals, ..self }
+    }
+
+    fn find_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> io::Result<Option<T>> {
+        loop {
+            self.signals.check()?;
+            let is_first = self.lines.number() == 0;
+            let (piece, is_cut) = match self.lines.next_line()? {
+                None => return Ok(None),
+                Some(Line::Whole(line) | Line::Unended(line)) => (line, false),
+                Some(Line::Cut(piece)) => (piece, true),
+            };
+            let row = match piece.strip_prefix(BYTE_ORDER_MARK) {
+                Some(row) if is_first => row,
+                _ => piece,
+            };
+            let mut quoting = Quoting::default();
+            if memchr(b'"', row).is_some() {
+                quoting = quoting.after(row);
+            }
+            if is_cut || quoting.is_open() {
+                let bytes = row.len();
+                self.skip_row(quoting, is_cut, bytes)?;
+                continue;
+            }
+            let row = row.strip_suffix(b"\r").unwrap_or(row);
+            if row.is_empty() {
+                continue;
+            }
+            match read_row(self.agency, row, &mut self.splitter) {
+                Ok(bet) => {
+                    self.has_bets = true;
+                    return Ok(Some(take(&bet)));
+                }
+                Err(problem) => self.reject(self.lines.number(), problem),
+            }
         }
     }
 
-    fn reject(&mut self, problem: RowProblem) {
-        let line = self.lines.number();
+    /// Goes on to the end of a row that is no bet, `bytes` bytes of which were read, and rejects it.
+    fn skip_row(
+        &mut self,
+        mut quoting: Quoting,
+        mut is_cut: bool,
+        mut bytes: usize,
+    ) -> io::Result<()> {
+        let first_line = self.lines.number();
+        let mut last_line = first_line;
+        let mut is_lost = false;
+        while is_cut || quoting.is_open() {
+            self.signals.check()?;
+            is_lost |= !is_cut && bytes > LINE_BYTES_MAX;
+            let (piece, is_piece_cut) = match self.lines.next_line()? {
+                None => break,
+                Some(Line::Whole(piece) | Line::Unended(piece)) => (piece, false),
+                Some(Line::Cut(piece)) => (piece, true),
+            };
+            if !is_lost {
+                quoting = quoting.after(piece);
+            } else if memchr(b'"', piece).is_some() {
+                quoting = Quoting::Plain;
+            }
+            bytes += piece.len();
+            is_cut = is_piece_cut;
+            last_line = self.lines.number();
+        }
+        let problem = if is_lost || quoting.is_open() {
+            RowProblem::OpenQuote(last_line)
+        } else if last_line > first_line {
+            RowProblem::SeveralLines(last_line)
+        } else {
+            RowProblem::TooLong
+        };
+        self.reject(first_line, problem);
+        Ok(())
+    }
+
+    fn reject(&mut self, line: u64, problem: RowProblem) {
         if line > self.reported_to {
             self.reported_to = line;
             self.rejected += 1;
@@ -124,49 +199,27 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
 impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     fn rewind(&mut self) -> Result<(), SourceError> {
         let result = self.lines.rewind();
-        result.map_err(|error| unreadable(&self.path, error))
+        result.map_err(|error| SourceError::Read(self.path.clone(), error))
     }
 
+    /// A file that has rows and no bet is not that of an agency without bets, and an error.
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
-        loop {
-            let lines_before = self.lines.number();
-            if lines_before.is_multiple_of(LINES_BETWEEN_CHECKS) {
-                self.interruption.check()?;
-            }
-            let line = self.lines.next_line();
-            let line = line.map_err(|error| unreadable(&self.path, error))?;
-            let row = match line {
-                None => return Ok(None),
-                Some(Line::Whole(row) | Line::Unended(row)) => row,
-                Some(Line::TooLong) => {
-                    self.reject(RowProblem::TooLong);
-                    continue;
-                }
-            };
-            let row = match row.strip_prefix(BYTE_ORDER_MARK) {
-                Some(row) if lines_before == 0 => row,
-                _ => row,
-            };
-            let row = row.strip_suffix(b"\r").unwrap_or(row);
-            if row.is_empty() {
-                continue;
-            }
-            match read_row(self.agency, row, &mut self.splitter, self.today) {
-                Ok(bet) => return Ok(Some(take(&bet))),
-                Err(problem) => self.reject(problem),
-            }
-        }
+        let result = match self.find_bet(take) {
+            Ok(None) if !self.has_bets && self.rejected > 0 => match what_is_wrong(&self.path) {
+                Ok(what) => return Err(SourceError::NoBets(self.path.clone(), what)),
+                Err(error) => Err(error),
+            },
+            result => result,
+        };
+        result.map_err(|error| SourceError::Read(self.path.clone(), error))
     }
 
     fn rejected(&self) -> u64 {
         self.rejected
     }
-}
 
-fn unreadable(path: &Path, error: io::Error) -> SourceError {
-    SourceError::Read {
-        path: path.to_owned(),
-        error,
+    fn offset(&self) -> u64 {
+        self.lines.offset()
     }
 }
 
@@ -174,141 +227,152 @@ fn read_row<'a>(
     agency: u32,
     row: &'a [u8],
     splitter: &'a mut Splitter,
-    today: Date,
 ) -> Result<Bet<'a>, RowProblem> {
-    let [first_name, last_name, document, birthdate, number] = splitter.fields(row)?;
-    let text = BetText {
-        first_name,
-        last_name,
-        document,
-        birthdate,
-        number,
-    };
-    Ok(Bet::from_text(agency, &text, today)?)
+    let text = bet_text(splitter.fields(row)?);
+    Ok(Bet::from_text(agency, &text)?)
+}
+
+/// What is wrong with a file that has rows and no bet, by its beginning.
+fn what_is_wrong(path: &Path) -> io::Result<String> {
+    let mut beginning = Vec::new();
+    let mut file = File::open(path)?.take(LINE_BYTES_MAX as u64);
+    file.read_to_end(&mut beginning)?;
+    let is_marked = beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff");
+    if is_marked || memchr(0, &beginning).is_some() {
+        return Ok("it is UTF-16, expected UTF-8".to_owned());
+    }
+    let text = String::from_utf8_lossy(&beginning);
+    let row = text.lines().find(|line| !line.is_empty());
+    let row = row.unwrap_or_default();
+    let is_separator = |separator: &char| row.matches(*separator).count() == 4;
+    Ok(match OTHER_SEPARATORS.into_iter().find(is_separator) {
+        Some(separator) => format!("its fields are separated by {separator:?}, expected ','"),
+        None => "expected rows of first_name,last_name,document,birthdate,number".to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
-    use time::macros::date;
 
-    const TODAY: Date = date!(2026 - 11 - 21);
-    const ANA: &str = "Ana,Paz,1,1999-03-17,7";
-
-    /// The documents of the bets in a file of these bytes, and the complaints, by line.
-    fn read(bytes: impl AsRef<[u8]>) -> (Vec<u32>, Vec<String>) {
+    /// The documents of the bets in a file, and then what was reported: the first line, for a row
+    /// of several lines the last one, and the problem in a word.
+    fn outcome(bytes: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agency-3.csv");
         fs::write(&path, bytes).unwrap();
-        let complaints = RefCell::new(Vec::new());
+        let mut reported = Vec::new();
         let report = |error: &RowError| {
-            let line = format!("{}: {}", error.line, error.problem);
-            complaints.borrow_mut().push(line);
+            let problem = match &error.problem {
+                RowProblem::Fields(count) => format!(" {} fields", count.found),
+                RowProblem::Field(invalid) => format!(" {}", invalid.field),
+                RowProblem::TooLong => " long".to_owned(),
+                RowProblem::SeveralLines(last) => format!("-{last} lines"),
+                RowProblem::OpenQuote(last) => format!("-{last} open"),
+            };
+            reported.push(format!("{}{problem}", error.line));
         };
-        let mut source = CsvFile::open(3, &path, TODAY, report).unwrap();
+        let mut source = CsvFile::open(3, &path, report).unwrap();
         let mut documents = Vec::new();
-        // Twice, because a row is complained about once however often it is read.
+        // Twice, because a row is reported once however often it is read.
         for _ in 0..2 {
             source.rewind().unwrap();
             documents.clear();
-            while let Some(document) = source.next_bet(|bet| bet.document).unwrap() {
-                documents.push(document);
+            loop {
+                match source.next_bet(|bet| bet.document.to_string()) {
+                    Ok(Some(document)) => documents.push(document),
+                    Ok(None) => break,
+                    Err(SourceError::NoBets(_, reason)) => return reason,
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         let rejected = source.rejected();
         drop(source);
-        let complaints = complaints.into_inner();
-        assert_eq!(rejected, complaints.len() as u64);
-        (documents, complaints)
+        assert_eq!(rejected, reported.len() as u64);
+        documents.append(&mut reported);
+        documents.join(" ")
     }
 
+    /// Rows are those of Python 3.11's `csv.reader`, but where a quote is open for too long.
     #[test]
-    fn lines_may_end_in_lf_or_crlf_or_with_the_file_and_empty_ones_are_skipped() {
-        for bytes in [
-            format!("{ANA}\n{ANA}\n"),
-            format!("{ANA}\r\n{ANA}\r\n"),
-            format!("{ANA}\n\n{ANA}"),
-            format!("{ANA}\r\n{ANA}\r"),
-            format!("\u{feff}{ANA}\r\n{ANA}\r\n\r\n"),
-        ] {
-            assert_eq!(read(bytes), (vec![1, 1], vec![]));
-        }
-        assert_eq!(read(""), (vec![], vec![]));
-    }
-
-    #[test]
-    fn a_row_that_is_no_bet_is_reported_with_line_field_and_reason_and_the_rest_goes_on() {
-        for (row, complaint) in [
-            ("Ana,Paz,1,1999-03-17", "2: 4 fields, expected 5"),
-            ("Ana,Paz,1,1999-03-17,7,8", "2: 6 fields, expected 5"),
+    fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_the_others_are_bets() {
+        for (file, expected) in [
+            // Ends of lines, and empty ones.
+            ("", ""),
+            ("\r\n\n", ""),
+            ("@\n#\n", "1 2"),
+            ("@\r\n\r\n\n#\r\n\r\n", "1 2"),
+            ("@\n#\r", "1 2"),
+            ("\u{feff}@\n#", "1 2"),
+            // A carriage return alone ends no row, and two bets are made of it neither.
+            ("@\n#\r#\n#", "1 2 2 9 fields"),
             (
-                "Ana,Paz,1,1999-02-30,7",
-                "2: birthdate \"1999-02-30\" is not valid, expected a real date",
+                "@\n\u{feff}#\nfew,fields\n#,\n",
+                "1 2 3 2 fields 4 6 fields",
+            ),
+            ("@\nAna,Paz,1,1999-02-30,7", "1 2 birthdate"),
+            ("@\nAna,,1,1999-03-17,7\n#", "1 2 2 last_name"),
+            ("@\nAna,Paz,,1999-03-17,7\n#", "1 2 2 document"),
+            // The first half of a long row would be a bet, on another number.
+            ("@\nAna,Paz,1,1999-03-17,00ZZ7\n#", "1 2 2 long"),
+            (
+                "\u{feff}Ana,Paz,1,1999-03-17,Z7\n#,ZZZ\n#\nZ",
+                "2 1 long 2 long 4 1 fields",
+            ),
+            // Quotes that are closed in their line, or open no field.
+            ("\"Ana \"\"la\"\"\",\"Paz, hija\",2,1999-03-17,\"7\"\n", "2"),
+            (
+                "@\nEva \"la,#\n\"Eva\"\"\",#\n\"Eva\" \"la,#\n#",
+                "1 2 2 6 fields 3 6 fields 4 6 fields",
+            ),
+            // One row of several lines, no part of which is a bet.
+            ("@\n\"Ana\n#\n\"\n#", "1 2 2-4 lines"),
+            ("@\nAna,Paz,1,1999-03-17,\"7\r\n\"\r\n#", "1 2 2-3 lines"),
+            ("@\n\"\"\"\r\n#\n\"\",\n\"x\n#", "1 2 2-5 lines"),
+            ("@\nx\r\"\n#\n\"\n#", "1 2 2-4 lines"),
+            ("\u{feff}\"Ana\n#\"\n#", "2 1-2 lines"),
+            // Open for too long, up to the next quote, or to the end of the file.
+            ("@\n\"Z\n#\n#,\"la\n#", "1 2 2-4 open"),
+            ("@\n\"ZZ\n#\nZZ\"Z,\"\n#", "1 2 2-4 open"),
+            ("@\nZZ,\"\n#\n\"\n#", "1 2 2-4 open"),
+            ("@\n\"#", "1 2-2 open"),
+            ("@\n\"Z\n#\n#\n", "1 2-4 open"),
+        ] {
+            let file = file
+                .replace('Z', &"0".repeat(LINE_BYTES_MAX))
+                .replace('@', "Ana,Paz,1,1999-03-17,7")
+                .replace('#', "Eva,Paz,2,1999-03-17,7");
+            assert_eq!(outcome(file.as_bytes()), expected, "{file:.200}");
+        }
+        let broken_utf_8 = b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7";
+        assert_eq!(outcome(broken_utf_8), "2 1 first_name");
+    }
+
+    #[test]
+    fn a_file_with_rows_and_no_bet_is_an_error_that_says_what_is_wrong_with_it() {
+        let utf_16 = |text: &str| -> Vec<u8> {
+            let units = text.encode_utf16();
+            units.flat_map(u16::to_be_bytes).collect()
+        };
+        for (file, reason) in [
+            (
+                "Ana;Paz;1;1999-03-17;7".into(),
+                "its fields are separated by ';'",
             ),
             (
-                "Ana,Paz,1,1999-03-17,10000",
-                "2: number \"10000\" is not valid",
+                "\nAna\tPaz\t1\t1999-03-17\t7".into(),
+                "its fields are separated by '\\t'",
             ),
-            ("Ana,Paz,,1999-03-17,7", "2: document \"\" is not valid"),
-            (",Paz,1,1999-03-17,7", "2: first_name \"\" is not valid"),
-            ("\"Ana,Paz,1,1999-03-17,7", "2: 1 fields, expected 5"),
+            (
+                utf_16("Ana,Paz,1,1999-03-17,7"),
+                "it is UTF-16, expected UTF-8",
+            ),
+            (utf_16("\u{feff}ñandú\n"), "it is UTF-16, expected UTF-8"),
+            ("\n\nname,number\n".into(), "expected rows of first_name,"),
         ] {
-            let (documents, complaints) = read(format!("{ANA}\r\n{row}\r\n{ANA}\r\n"));
-            assert_eq!(documents, [1, 1], "{row}");
-            assert_eq!(complaints.len(), 1, "{row}");
-            assert!(complaints[0].starts_with(complaint), "{complaints:?}");
+            let found = outcome(&file);
+            assert!(found.starts_with(reason), "{found}");
         }
-    }
-
-    #[test]
-    fn broken_utf_8_spoils_its_row_alone() {
-        let bytes = [
-            ANA.as_bytes(),
-            b"\nAn\xff,Paz,1,1999-03-17,7\n",
-            ANA.as_bytes(),
-        ]
-        .concat();
-        let (documents, complaints) = read(bytes);
-        assert_eq!(documents, [1, 1]);
-        assert!(complaints[0].starts_with("2: first_name \"An\u{fffd}\" is not valid"));
-    }
-
-    #[test]
-    fn a_line_without_end_is_reported_and_not_kept() {
-        let endless = "x".repeat(1_000_000);
-        let (documents, complaints) = read(format!("{ANA}\n{endless}\n{ANA}\n{endless}"));
-        assert_eq!(documents, [1, 1]);
-        assert_eq!(
-            complaints,
-            ["2: longer than 4096 bytes", "4: longer than 4096 bytes"]
-        );
-    }
-
-    /// The beginning of the line alone would be a bet, on another number.
-    #[test]
-    fn a_line_that_is_too_long_is_no_bet_even_if_its_beginning_is_one() {
-        let zeros = "0".repeat(5000);
-        for beginning in ["", "\u{feff}"] {
-            let (documents, complaints) = read(format!("{beginning}Ana,Paz,1,1999-03-17,{zeros}7"));
-            assert_eq!(documents, []);
-            assert_eq!(complaints, ["1: longer than 4096 bytes"]);
-        }
-    }
-
-    #[test]
-    fn what_follows_a_carriage_return_in_a_row_is_not_left_out_in_silence() {
-        let (documents, complaints) = read("\"Ana\",Paz,1,1999-03-17,7\rEva,Paz,2,1999-03-17,7\n");
-        assert_eq!(documents, []);
-        assert_eq!(complaints.len(), 1);
-    }
-
-    #[test]
-    fn quoted_fields_may_hold_commas_and_quotes() {
-        assert_eq!(
-            read("\"Ana \"\"la\"\"\",\"Paz, hija\",2,1999-03-17,7\n"),
-            (vec![2], vec![])
-        );
     }
 }

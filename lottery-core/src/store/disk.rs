@@ -3,8 +3,8 @@
 //! Production hands in a [`Folder`]; the simulator hands in a disk that tears, loses and fails.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A place with files in it.
@@ -19,6 +19,20 @@ pub trait Disk {
     ///
     /// Whatever the system says; also when another process has the file open in this manner.
     fn open(&self, name: &str) -> io::Result<Self::File>;
+
+    /// As [`Disk::open`], where a missing file stays missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Disk::open`].
+    fn open_existing(&self, name: &str) -> io::Result<Option<Self::File>>;
+
+    /// Whether `file` is still the one under this name: not removed, renamed or replaced.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
 /// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
@@ -73,52 +87,73 @@ impl Folder {
         Folder { path: path.into() }
     }
 
-    /// Opens a file to look at it, which no server may use at the time.
+    /// Opens a file to read it, beside a server that may be using it.
     ///
     /// # Errors
     ///
-    /// Whatever the system says; also when it does not exist, or a server has it open.
-    pub fn open_to_look(&self, name: &str) -> io::Result<File> {
-        let file = File::open(self.path.join(name))?;
-        expect_lock(file.try_lock_shared())?;
+    /// Whatever the system says.
+    pub fn open_to_read(&self, name: &str) -> io::Result<File> {
+        File::open(self.path.join(name))
+    }
+
+    fn open_with(&self, name: &str, create: bool) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .open(self.path.join(name))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                let reason = "a server is using this folder; stop it first";
+                return Err(io::Error::new(ErrorKind::ResourceBusy, reason));
+            }
+        }
+        // A new file's name is on the medium only once its folder is.
+        File::open(&self.path)?.sync_all()?;
         Ok(file)
     }
 }
 
-fn expect_lock(result: Result<(), TryLockError>) -> io::Result<()> {
-    match result {
-        Ok(()) => Ok(()),
-        Err(TryLockError::Error(error)) => Err(error),
-        Err(TryLockError::WouldBlock) => Err(io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            "another process has it open; expected a folder that no server uses",
-        )),
+/// Makes a folder and those above it. A folder's name is on the medium only once its parent is.
+fn create_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.exists() {
+        return Ok(());
     }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    create_folder(parent)?;
+    fs::create_dir(path)?;
+    let parent = match parent.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => parent,
+    };
+    File::open(parent)?.sync_all()
 }
 
 impl Disk for Folder {
     type File = File;
 
     fn open(&self, name: &str) -> io::Result<File> {
-        if !self.path.exists() {
-            fs::create_dir_all(&self.path)?;
-            // A new folder's name is on the medium only once its parent is.
-            let parent = self
-                .path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        create_folder(&self.path)?;
+        self.open_with(name, true)
+    }
+
+    fn open_existing(&self, name: &str) -> io::Result<Option<File>> {
+        match self.open_with(name, false) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            result => result.map(Some),
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.path.join(name))?;
-        expect_lock(file.try_lock())?;
-        // A new file's name is on the medium only once its folder is.
-        File::open(&self.path)?.sync_all()?;
-        Ok(file)
+    }
+
+    fn still_has(&self, name: &str, file: &File) -> io::Result<bool> {
+        let named = match fs::metadata(self.path.join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            result => result?,
+        };
+        let open = file.metadata()?;
+        Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
     }
 }
 
@@ -130,7 +165,7 @@ impl DiskFile for File {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match FileExt::read_at(self, buffer, offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result,
             }
         }

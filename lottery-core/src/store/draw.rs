@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 use memchr::memrchr;
 
 use super::disk::DiskFile;
+use super::examine::read_full;
 use super::row::{ROW_BYTES_MAX, ROW_END, RowReader};
 use crate::bet::has_won;
 
@@ -102,6 +103,25 @@ impl Draw {
             self.winners.entry(agency).or_default().push(document);
         }
         Ok(())
+    }
+}
+
+/// The winners among the whole rows of `bets.csv`, which a server may be appending to.
+///
+/// # Errors
+///
+/// As [`Draw::advance`].
+pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
+    let bytes = bets.bytes()?;
+    let mut tail = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+    let start = bytes.saturating_sub(tail.len() as u64);
+    let read = read_full(bets, start, &mut tail)?;
+    let end = memrchr(b'\n', &tail[..read]).map_or(0, |last| start + last as u64 + 1);
+    let mut draw = Draw::new(winning_number, end);
+    loop {
+        if let Some(winners) = draw.advance(bets)? {
+            return Ok(winners);
+        }
     }
 }
 

@@ -1,15 +1,24 @@
-//! Reading the two files without changing them: what opening the store and an audit both do.
+//! Reading the files without changing them: what opening the store and an audit both do.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use memchr::memchr;
+
 use super::disk::DiskFile;
-use super::row::{Closing, InvalidRow, ROW_BYTES_MAX, ROW_END, RowReader};
-use super::tally::Tally;
-use super::{BETS_FILE, CLOSINGS_FILE};
+use super::row::{
+    Closing, DrawRecord, InvalidRow, ROW_BYTES_MAX, ROW_END, RowReader, is_beginning_of_bet,
+    is_beginning_of_numbers,
+};
+use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE};
 use crate::bet::Bet;
+use crate::encoding;
 use crate::lines::{Line, Lines};
-use crate::protocol::bet_encoding;
+use crate::tally::Tally;
+
+/// The most that one append can leave unsynced with durability `always`: what a turn of the server may
+/// stage. A power cut may lose any sector of it.
+pub const APPEND_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Lines after which it is asked whether to stop: some milliseconds' work.
 const LINES_BETWEEN_QUESTIONS: u64 = 4096;
@@ -17,27 +26,37 @@ const LINES_BETWEEN_QUESTIONS: u64 = 4096;
 /// Encoded bets that are tallied at once, at most.
 const RUN_BYTES_MAX: usize = 16 * 1024;
 
-/// What the two files say.
+/// What the files say.
 #[derive(Debug, Default)]
 pub struct Examination {
     /// The bets of each agency that has any.
     pub tallies: BTreeMap<u32, Tally>,
-    /// The closing of each agency that has one.
+    /// The closing of each agency that has finished.
     pub closings: BTreeMap<u32, Tally>,
-    /// Bytes of whole rows in `bets.csv`.
-    pub bets_bytes: u64,
-    /// Bytes behind them, of a record that was torn.
-    pub bets_torn_bytes: u64,
-    /// Bytes of whole rows in `closings.csv`.
-    pub closings_bytes: u64,
-    /// Bytes behind them, of a record that was torn.
-    pub closings_torn_bytes: u64,
+    /// The draw, if it was held.
+    pub draw: Option<DrawRecord>,
+    /// How far `bets.csv` is good.
+    pub bets_extent: Extent,
+    /// How far `closings.csv` is good.
+    pub closings_extent: Extent,
+    /// How far `draw.csv` is good.
+    pub draw_extent: Extent,
 }
 
-/// A place where the files are not as this store leaves them, whatever crash it went through.
+/// How far a file is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of whole rows.
+    pub bytes: u64,
+    /// Bytes behind them that a torn append left.
+    pub torn_bytes: u64,
+}
+
+/// Corruption: a place where the files are not as this store leaves them, whatever crash it went
+/// through.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    /// A row is none of ours.
+    /// A malformed row.
     #[error("{file} line {line}: {reason}")]
     Row {
         /// The file's name.
@@ -55,17 +74,17 @@ pub enum Damage {
         /// The line, from 1.
         line: u64,
     },
-    /// An agency closed twice.
-    #[error("{CLOSINGS_FILE} line {line}: agency {agency} closed already")]
-    ClosedTwice {
+    /// An agency finished twice, or two draws were held.
+    #[error("{file} line {line}: a second row for the same")]
+    Twice {
+        /// The file's name.
+        file: &'static str,
         /// The line, from 1.
         line: u64,
-        /// The agency.
-        agency: u32,
     },
-    /// The closing and the bets disagree.
+    /// A closing and the bets disagree.
     #[error(
-        "{CLOSINGS_FILE} line {line}: agency {agency} closed with {} bets of CRC {}, but \
+        "{CLOSINGS_FILE} line {line}: agency {agency} finished with {} bets of CRC {}, but \
          {BETS_FILE} has {} of CRC {}",
         closed.bets, closed.crc, stored.bets, stored.crc
     )]
@@ -79,7 +98,7 @@ pub enum Damage {
         /// What the bets are.
         stored: Tally,
     },
-    /// No damage: the reading was stopped from outside.
+    /// No corruption: the reading was stopped from outside.
     #[error("stopped before the end")]
     Stopped,
     /// A file could not be read.
@@ -92,42 +111,47 @@ pub enum Damage {
     },
 }
 
-/// Reads both files from beginning to end.
+/// Reads the files from beginning to end; asks `should_stop` now and then, as it may take long.
 ///
 /// # Errors
 ///
-/// The first [`Damage`]. A torn last record is none: it is what a crash leaves.
-pub fn examine<F: DiskFile>(bets: &F, closings: &F) -> Result<Examination, Damage> {
-    examine_unless(bets, closings, || false)
-}
-
-/// As [`examine`], asking `should_stop` now and then, as it may take long.
-pub(super) fn examine_unless<F: DiskFile>(
+/// The first [`Damage`]. What a crash leaves is none: see [`Extent`].
+pub fn examine<F: DiskFile>(
     bets: &F,
     closings: &F,
+    draw: Option<&F>,
     mut should_stop: impl FnMut() -> bool,
 ) -> Result<Examination, Damage> {
     let mut found = Examination::default();
     let mut run = Run::default();
-    let rows = read_bets(bets, &mut should_stop, |bet| {
+    found.bets_extent = load_bets(bets, &mut should_stop, |bet| {
         if bet.agency != run.agency || run.encodings.len() > RUN_BYTES_MAX {
             run.end(&mut found.tallies);
             run.agency = bet.agency;
         }
-        bet_encoding::encode(bet, &mut run.encodings);
+        encoding::encode(bet, &mut run.encodings);
         run.bets += 1;
     })?;
     run.end(&mut found.tallies);
-    (found.bets_bytes, found.bets_torn_bytes) = rows;
-    let rows = read_rows(CLOSINGS_FILE, closings, should_stop, |line, row| {
-        let closing = Closing::read(row).map_err(|reason| Damage::Row {
-            file: CLOSINGS_FILE,
-            line,
-            reason,
-        })?;
-        take_closing(&mut found, line, closing)
+    let closings = NumberFile::new(CLOSINGS_FILE, closings, is_beginning_of_numbers::<3>);
+    found.closings_extent = closings.read(&mut should_stop, Closing::read, |line, closing| {
+        take_closing(&found.tallies, &mut found.closings, line, closing)
     })?;
-    (found.closings_bytes, found.closings_torn_bytes) = rows;
+    if let Some(draw) = draw {
+        let draw = NumberFile::new(DRAW_FILE, draw, is_beginning_of_numbers::<4>);
+        found.draw_extent =
+            draw.read(
+                &mut should_stop,
+                DrawRecord::read,
+                |line, record| match found.draw.replace(record) {
+                    None => Ok(()),
+                    Some(_) => Err(Damage::Twice {
+                        file: DRAW_FILE,
+                        line,
+                    }),
+                },
+            )?;
+    }
     Ok(found)
 }
 
@@ -144,22 +168,22 @@ impl Run {
     /// Adds the run to the tally of its agency, and begins another.
     fn end(&mut self, tallies: &mut BTreeMap<u32, Tally>) {
         if self.bets > 0 {
-            tallies
-                .entry(self.agency)
-                .or_default()
-                .add(self.bets, &self.encodings);
+            let tally = tallies.entry(self.agency).or_default();
+            tally.add(self.bets, &self.encodings);
             self.bets = 0;
             self.encodings.clear();
         }
     }
 }
 
-fn take_closing(found: &mut Examination, line: u64, closing: Closing) -> Result<(), Damage> {
-    let Closing {
-        agency,
-        tally: closed,
-    } = closing;
-    let stored = found.tallies.get(&agency).copied().unwrap_or_default();
+fn take_closing(
+    tallies: &BTreeMap<u32, Tally>,
+    closings: &mut BTreeMap<u32, Tally>,
+    line: u64,
+    closing: Closing,
+) -> Result<(), Damage> {
+    let (agency, closed) = (closing.agency, closing.tally);
+    let stored = tallies.get(&agency).copied().unwrap_or_default();
     if closed != stored {
         return Err(Damage::ClosingMismatch {
             line,
@@ -168,29 +192,32 @@ fn take_closing(found: &mut Examination, line: u64, closing: Closing) -> Result<
             stored,
         });
     }
-    match found.closings.insert(agency, closed) {
+    match closings.insert(agency, closed) {
         None => Ok(()),
-        Some(_) => Err(Damage::ClosedTwice { line, agency }),
+        Some(_) => Err(Damage::Twice {
+            file: CLOSINGS_FILE,
+            line,
+        }),
     }
 }
 
-/// Hands each bet of `bets.csv` to `visit`, in the file's order, and says how many bytes its rows
-/// take and how many follow of a torn one.
+/// Hands each bet of `bets.csv` to `visit`, in the file's order, and says how far the file is good.
 ///
 /// # Errors
 ///
 /// The first [`Damage`].
-pub fn load_bets<F: DiskFile>(file: &F, visit: impl FnMut(&Bet<'_>)) -> Result<(u64, u64), Damage> {
-    read_bets(file, || false, visit)
-}
-
-fn read_bets<F: DiskFile>(
+pub fn load_bets<F: DiskFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(&Bet<'_>),
-) -> Result<(u64, u64), Damage> {
+) -> Result<Extent, Damage> {
     let mut reader = RowReader::default();
-    read_rows(BETS_FILE, file, should_stop, |line, row| {
+    let rows = Rows {
+        name: BETS_FILE,
+        file,
+        is_beginning: is_beginning_of_bet,
+    };
+    rows.read(should_stop, |line, row| {
         let bet = reader.read_bet(row).map_err(|reason| Damage::Row {
             file: BETS_FILE,
             line,
@@ -201,36 +228,173 @@ fn read_bets<F: DiskFile>(
     })
 }
 
-fn read_rows<F: DiskFile>(
-    name: &'static str,
-    file: &F,
-    mut should_stop: impl FnMut() -> bool,
-    mut visit: impl FnMut(u64, &[u8]) -> Result<(), Damage>,
-) -> Result<(u64, u64), Damage> {
-    let unreadable = |error| Damage::Read { file: name, error };
-    let content = FromStart { file, offset: 0 };
-    let mut lines = Lines::new(content, ROW_BYTES_MAX + ROW_END.len());
-    for line in 1.. {
-        let Some(Line::Whole(bytes)) = lines.next_line().map_err(unreadable)? else {
-            break;
-        };
-        if line % LINES_BETWEEN_QUESTIONS == 0 && should_stop() {
-            return Err(Damage::Stopped);
-        }
-        let Some(row) = bytes.strip_suffix(b"\r") else {
-            return Err(Damage::RowEnd { file: name, line });
-        };
-        visit(line, row)?;
+/// A file whose rows are numbers.
+struct NumberFile<'f, F>(Rows<'f, F>);
+
+impl<'f, F: DiskFile> NumberFile<'f, F> {
+    fn new(name: &'static str, file: &'f F, is_beginning: fn(&[u8]) -> bool) -> NumberFile<'f, F> {
+        NumberFile(Rows {
+            name,
+            file,
+            is_beginning,
+        })
     }
-    let (offset, length) = (lines.offset(), file.bytes().map_err(unreadable)?);
-    if !is_torn_record(file, offset, length).map_err(unreadable)? {
-        let line = lines.number();
-        return Err(Damage::RowEnd { file: name, line });
+
+    fn read<T>(
+        &self,
+        should_stop: impl FnMut() -> bool,
+        parse: impl Fn(&[u8]) -> Result<T, InvalidRow>,
+        mut take: impl FnMut(u64, T) -> Result<(), Damage>,
+    ) -> Result<Extent, Damage> {
+        let file = self.0.name;
+        self.0.read(should_stop, |line, row| {
+            let record = parse(row).map_err(|reason| Damage::Row { file, line, reason })?;
+            take(line, record)
+        })
     }
-    Ok((offset, length - offset))
 }
 
-/// A file as a stream from its beginning.
+/// A file of rows.
+struct Rows<'f, F> {
+    name: &'static str,
+    file: &'f F,
+    /// Whether bytes are the beginning of a row of this file.
+    is_beginning: fn(&[u8]) -> bool,
+}
+
+impl<F: DiskFile> Rows<'_, F> {
+    fn read(
+        &self,
+        mut should_stop: impl FnMut() -> bool,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<(), Damage>,
+    ) -> Result<Extent, Damage> {
+        let content = FromStart {
+            file: self.file,
+            offset: 0,
+        };
+        let mut lines = Lines::new(content, ROW_BYTES_MAX + ROW_END.len());
+        let mut damage = None;
+        for line in 1.. {
+            let row_end = Damage::RowEnd {
+                file: self.name,
+                line,
+            };
+            let result = match lines.next_line().map_err(|error| self.unreadable(error))? {
+                None => break,
+                Some(Line::Whole(bytes)) => match bytes.strip_suffix(b"\r") {
+                    Some(row) => visit(line, row),
+                    None => Err(row_end),
+                },
+                Some(Line::Unended(_) | Line::Cut(_)) => Err(row_end),
+            };
+            if let Err(error) = result {
+                damage = Some(error);
+                break;
+            }
+            if line % LINES_BETWEEN_QUESTIONS == 0 && should_stop() {
+                return Err(Damage::Stopped);
+            }
+        }
+        let bytes = lines.offset();
+        let torn_bytes = match damage {
+            None => 0,
+            Some(damage) => match self.torn_bytes(bytes, &mut should_stop)? {
+                Some(torn_bytes) => torn_bytes,
+                None => return Err(damage),
+            },
+        };
+        Ok(Extent { bytes, torn_bytes })
+    }
+
+    /// How much follows a bad row at `offset`, if a torn append explains it: the row ends with the file,
+    /// or breaks off into zeros, where the system had made room and not written yet. Behind zeros there
+    /// may be more of the same append. A good row has no zero byte, and an append has a bound, so
+    /// zeros farther from the end are corruption.
+    fn torn_bytes(
+        &self,
+        offset: u64,
+        should_stop: &mut impl FnMut() -> bool,
+    ) -> Result<Option<u64>, Damage> {
+        let unreadable = |error| self.unreadable(error);
+        let length = self.file.bytes().map_err(unreadable)?;
+        let torn_bytes = length - offset.min(length);
+        let mut row = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+        let read = read_full(self.file, offset, &mut row).map_err(unreadable)?;
+        let zero = memchr(0, &row[..read]);
+        if !(self.is_beginning)(&row[..zero.unwrap_or(read)]) {
+            return Ok(None);
+        }
+        let is_torn = match zero {
+            None => torn_bytes == read as u64,
+            Some(_) if torn_bytes <= APPEND_BYTES_MAX => true,
+            Some(zero) => self.is_zero_from(offset + zero as u64, should_stop)?,
+        };
+        Ok(is_torn.then_some(torn_bytes))
+    }
+
+    fn is_zero_from(
+        &self,
+        mut at: u64,
+        should_stop: &mut impl FnMut() -> bool,
+    ) -> Result<bool, Damage> {
+        let mut buffer = vec![0; 1024 * 1024];
+        loop {
+            if should_stop() {
+                return Err(Damage::Stopped);
+            }
+            let read = self.file.read_at(at, &mut buffer);
+            match read.map_err(|error| self.unreadable(error))? {
+                0 => return Ok(true),
+                read if buffer[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+                read => at += read as u64,
+            }
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> Damage {
+        Damage::Read {
+            file: self.name,
+            error,
+        }
+    }
+}
+
+/// The draw in `draw.csv`, if there is one.
+///
+/// # Errors
+///
+/// The first [`Damage`].
+pub fn load_draw<F: DiskFile>(file: &F) -> Result<Option<DrawRecord>, Damage> {
+    let mut draw = None;
+    let rows = NumberFile::new(DRAW_FILE, file, is_beginning_of_numbers::<4>);
+    rows.read(
+        || false,
+        DrawRecord::read,
+        |_, record| {
+            draw = Some(record);
+            Ok(())
+        },
+    )?;
+    Ok(draw)
+}
+
+/// Reads at `offset` until the buffer is full or the file ends, and says how many bytes.
+pub(super) fn read_full<F: DiskFile>(
+    file: &F,
+    offset: u64,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let mut stream = FromStart { file, offset };
+    let mut filled = 0;
+    loop {
+        match stream.read(&mut buffer[filled..])? {
+            0 => return Ok(filled),
+            read => filled += read,
+        }
+    }
+}
+
+/// A file as a stream.
 struct FromStart<'f, F> {
     file: &'f F,
     offset: u64,
@@ -242,27 +406,4 @@ impl<F: DiskFile> Read for FromStart<'_, F> {
         self.offset += read as u64;
         Ok(read)
     }
-}
-
-/// Whether the file's bytes from `offset` are what a crash in the middle of a write leaves: the
-/// beginning of one row, and perhaps zeros where the system had made room for more.
-fn is_torn_record<F: DiskFile>(file: &F, offset: u64, length: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut at = offset;
-    let mut zeros_from = offset;
-    while at < length {
-        let read = file.read_at(at, &mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        let piece = &buffer[..read];
-        if memchr::memchr(b'\n', piece).is_some() {
-            return Ok(false);
-        }
-        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
-            zeros_from = at + last as u64 + 1;
-        }
-        at += read as u64;
-    }
-    Ok(zeros_from - offset <= (ROW_BYTES_MAX + ROW_END.len()) as u64)
 }

@@ -1,22 +1,22 @@
-//! The store: `bets.csv`, every bet in the order in which it was stored, and `closings.csv`, a row
-//! for each agency that has sent everything.
+//! The store: `bets.csv`, every bet in the order in which it was stored; `closings.csv`, a row for each
+//! agency that has finished; and `draw.csv`, one row once the draw was held.
 //!
 //! Bets and closings are *staged* in memory and reach the files in a *group commit*: one append and
 //! at most one sync for all that was staged, however many agencies it came from. Nobody may be told
 //! that a bet is stored before [`Store::commit`] has returned.
 //!
-//! The two files are all that is remembered. What is kept in memory, a count and a CRC for each
-//! agency, is worked out from them at opening, so a store opened after a crash stands where the
-//! crashed one stood.
+//! The files are all that is remembered. What is kept in memory, a count and a CRC for each agency, is
+//! worked out from them at opening, so a store opened after a crash stands where the crashed one
+//! stood.
 //!
 //! The names of the operations are those of the course: [`Store::store_bets`], [`load_bets`] and
 //! [`crate::bet::has_won`].
 
+mod append_file;
 mod disk;
 mod draw;
 mod examine;
 mod row;
-mod tally;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,43 +24,38 @@ use std::io;
 use thiserror::Error;
 
 pub use disk::{Disk, DiskFile, Folder};
-pub use draw::{Draw, Winners};
-pub use examine::{Damage, Examination, examine, load_bets};
-pub use row::{InvalidRow, ROW_BYTES_MAX, write_bet};
-pub use tally::Tally;
+pub use draw::{Draw, Winners, find_winners};
+pub use examine::{APPEND_BYTES_MAX, Damage, Examination, Extent, examine, load_bets, load_draw};
+pub use row::{DrawRecord, InvalidRow, ROW_BYTES_MAX, write_bet};
 
-use crate::bet::Bet;
-use crate::protocol::bet_encoding;
-use examine::examine_unless;
+use crate::message::Bets;
+use crate::tally::Tally;
+use append_file::AppendFile;
 use row::Closing;
 
 /// The file of the bets.
 pub const BETS_FILE: &str = "bets.csv";
 
-/// The file of the closings.
+/// The file of the agencies that have finished.
 pub const CLOSINGS_FILE: &str = "closings.csv";
+
+/// The file of the draw.
+pub const DRAW_FILE: &str = "draw.csv";
 
 /// The bets and closings of a lottery, on a disk.
 ///
 /// The program opens one at its start, stages into it and commits at the end of every turn. After
-/// a [`CommitError::InDoubt`] it must be dropped: only opening it anew tells what the files hold.
-#[derive(Debug)]
-pub struct Store<F> {
-    bets: F,
-    closings: F,
-    /// Bytes of `bets.csv` that are committed.
-    bets_bytes: u64,
-    /// Bytes of `closings.csv` that are committed.
-    closings_bytes: u64,
-    /// Whether bets were appended since the last sync.
-    unsynced: bool,
+/// a fatal [`CommitError`] it must be dropped: only opening it anew tells what the files hold.
+pub struct Store<D: Disk> {
+    disk: D,
+    bets: AppendFile<D::File>,
+    closings: AppendFile<D::File>,
+    draw: Option<DrawRecord>,
     agencies: BTreeMap<u32, AgencyRecord>,
     /// Agencies with something staged; may name one twice.
     staged_agencies: Vec<u32>,
     staged_rows: Vec<u8>,
     staged_closings: Vec<u8>,
-    /// Scratch space for the encodings of one batch.
-    encodings: Vec<u8>,
 }
 
 /// What is known of an agency: as committed, and as it will be after the next commit.
@@ -73,7 +68,7 @@ struct AgencyRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Standing {
     tally: Tally,
-    closed: bool,
+    has_finished: bool,
 }
 
 /// What opening the store found and mended.
@@ -81,12 +76,10 @@ struct Standing {
 pub struct Recovery {
     /// Bets stored, of all agencies.
     pub bets: u64,
-    /// Agencies that have sent everything.
-    pub closed: usize,
-    /// Bytes of a torn record cut off `bets.csv`.
-    pub bets_cut_bytes: u64,
-    /// Bytes of a torn record cut off `closings.csv`.
-    pub closings_cut_bytes: u64,
+    /// Agencies that have finished.
+    pub finished: usize,
+    /// Bytes of a torn append that were cut off each file.
+    pub cut_bytes: [(&'static str, u64); 3],
 }
 
 /// Why a store cannot be opened.
@@ -109,13 +102,19 @@ pub enum OpenError {
 #[derive(Debug, Error)]
 pub enum CommitError {
     /// None of what was staged is stored; the file was cut back, and the store is good for more.
-    #[error("{BETS_FILE}: {0}")]
-    NothingStored(io::Error),
+    #[error("{file}: {error}")]
+    NothingStored {
+        /// The file's name.
+        file: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The bets are stored and the closings are not; the store is good for more.
     #[error("{CLOSINGS_FILE}: {0}")]
     ClosingsNotStored(io::Error),
-    /// What the files hold is unknown: a sync failed, or a failed append could not be undone.
-    #[error("{file} is in doubt after a failed {operation}: {error}")]
+    /// A sync failed, or a failed append could not be undone. Fatal. What is in doubt was cut off if the
+    /// disk let it be; opening the store anew makes certain what it finds.
+    #[error("{file}: {operation} failed: {error}; restart the server once the disk is good")]
     InDoubt {
         /// The file's name.
         file: &'static str,
@@ -124,86 +123,91 @@ pub enum CommitError {
         /// What the system says.
         error: io::Error,
     },
+    /// Somebody removed, renamed, replaced or changed a file under the running server. Fatal.
+    #[error(
+        "{file} was removed, replaced or cut by somebody else; put it back and restart the server"
+    )]
+    Gone {
+        /// The file's name.
+        file: &'static str,
+    },
 }
 
-impl<F: DiskFile> Store<F> {
-    /// Opens the store on `disk`, making its files when they are missing. A torn last record is
-    /// cut off, and what is left is synced: what a crashed program had written, but not synced,
-    /// counts from here on.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
-    /// changed then.
-    pub fn open<D: Disk<File = F>>(disk: &D) -> Result<(Store<F>, Recovery), OpenError> {
-        Store::open_unless(disk, || false)
+impl CommitError {
+    /// Whether the store is of no further use.
+    pub fn is_fatal(&self) -> bool {
+        !matches!(
+            self,
+            CommitError::NothingStored { .. } | CommitError::ClosingsNotStored(_)
+        )
     }
+}
 
-    /// As [`Store::open`], for a store so large that opening it takes a while: asks `should_stop`
+impl<D: Disk> Store<D> {
+    /// Opens the store on `disk`, making its files when they are missing. What a crash left behind the
+    /// last whole row is cut off, and what is left is synced: what a crashed program had written, but
+    /// not synced, counts from here on. Opening a large store takes a while, so it asks `should_stop`
     /// now and then.
     ///
     /// # Errors
     ///
-    /// As [`Store::open`], and with [`Damage::Stopped`] when it was to stop.
-    pub fn open_unless<D: Disk<File = F>>(
-        disk: &D,
+    /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
+    /// changed then. [`Damage::Stopped`] when it was to stop.
+    pub fn open(
+        disk: D,
         should_stop: impl FnMut() -> bool,
-    ) -> Result<(Store<F>, Recovery), OpenError> {
-        let mut bets = open_file(disk, BETS_FILE)?;
-        let mut closings = open_file(disk, CLOSINGS_FILE)?;
-        let found = examine_unless(&bets, &closings, should_stop)?;
-        let recovery = Recovery {
-            bets: found.tallies.values().map(|tally| tally.bets).sum(),
-            closed: found.closings.len(),
-            bets_cut_bytes: found.bets_torn_bytes,
-            closings_cut_bytes: found.closings_torn_bytes,
-        };
-        mend(
-            BETS_FILE,
-            &mut bets,
-            found.bets_bytes,
-            found.bets_torn_bytes,
-        )?;
-        mend(
-            CLOSINGS_FILE,
-            &mut closings,
-            found.closings_bytes,
-            found.closings_torn_bytes,
-        )?;
+    ) -> Result<(Store<D>, Recovery), OpenError> {
+        let unusable = |file| move |error| OpenError::File { file, error };
+        let bets = disk.open(BETS_FILE).map_err(unusable(BETS_FILE))?;
+        let closings = disk.open(CLOSINGS_FILE).map_err(unusable(CLOSINGS_FILE))?;
+        let draw = disk.open_existing(DRAW_FILE).map_err(unusable(DRAW_FILE))?;
+        let found = examine::examine(&bets, &closings, draw.as_ref(), should_stop)?;
         let store = Store {
-            bets,
-            closings,
-            bets_bytes: found.bets_bytes,
-            closings_bytes: found.closings_bytes,
-            unsynced: false,
+            bets: mend(BETS_FILE, bets, found.bets_extent)?,
+            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
+            draw: found.draw,
             agencies: agency_records(&found),
+            disk,
             staged_agencies: Vec::new(),
             staged_rows: Vec::new(),
             staged_closings: Vec::new(),
-            encodings: Vec::new(),
+        };
+        if let Some(draw) = draw {
+            mend(DRAW_FILE, draw, found.draw_extent)?;
+        }
+        let recovery = Recovery {
+            bets: found.tallies.values().map(|tally| tally.bets).sum(),
+            finished: found.closings.len(),
+            cut_bytes: [
+                (BETS_FILE, found.bets_extent.torn_bytes),
+                (CLOSINGS_FILE, found.closings_extent.torn_bytes),
+                (DRAW_FILE, found.draw_extent.torn_bytes),
+            ],
         };
         Ok((store, recovery))
     }
 
     /// Stages bets of `agency`, in order. They are stored once [`Store::commit`] has returned.
-    pub fn store_bets(&mut self, agency: u32, bets: &[Bet<'_>]) {
-        self.encodings.clear();
-        for bet in bets {
-            assert_eq!(bet.agency, agency, "the caller sorts the bets by agency");
-            bet_encoding::encode(bet, &mut self.encodings);
+    pub fn store_bets(&mut self, agency: u32, bets: &Bets<'_>) {
+        for bet in &bets.bets {
+            assert_eq!(bet.agency, agency, "a batch has bets of one agency");
             write_bet(bet, &mut self.staged_rows);
         }
         let record = self.agencies.entry(agency).or_default();
-        assert!(!record.staged.closed, "nothing is stored behind a closing");
-        record.staged.tally.add(bets.len() as u64, &self.encodings);
+        assert!(
+            !record.staged.has_finished,
+            "nothing is stored behind a closing"
+        );
+        let tally = &mut record.staged.tally;
+        tally.add(bets.bets.len() as u64, &bets.encodings);
         self.staged_agencies.push(agency);
     }
 
-    /// Stages the closing of `agency`: it has sent everything, staged bets included.
-    pub fn close_agency(&mut self, agency: u32) {
+    /// Stages the closing of `agency`: it has finished, staged bets included.
+    pub fn finish_agency(&mut self, agency: u32) {
         let record = self.agencies.entry(agency).or_default();
-        assert!(!record.staged.closed, "an agency closes once");
-        record.staged.closed = true;
+        assert!(!record.staged.has_finished, "an agency finishes once");
+        record.staged.has_finished = true;
         Closing {
             agency,
             tally: record.staged.tally,
@@ -219,9 +223,8 @@ impl<F: DiskFile> Store<F> {
 
     /// Whether something of `agency` waits for the next commit.
     pub fn has_staged(&self, agency: u32) -> bool {
-        self.agencies
-            .get(&agency)
-            .is_some_and(|record| record.staged != record.committed)
+        let record = self.agencies.get(&agency);
+        record.is_some_and(|record| record.staged != record.committed)
     }
 
     /// The bets of `agency`, staged ones included.
@@ -229,23 +232,26 @@ impl<F: DiskFile> Store<F> {
         self.standing(agency).tally
     }
 
-    /// Whether `agency` has sent everything, by a closing that may still be staged.
-    pub fn is_closed(&self, agency: u32) -> bool {
-        self.standing(agency).closed
+    /// Whether `agency` has finished, by a closing that may still be staged.
+    pub fn has_finished(&self, agency: u32) -> bool {
+        self.standing(agency).has_finished
     }
 
-    /// The agencies that have sent everything, in order.
-    pub fn closed_agencies(&self) -> impl Iterator<Item = u32> {
-        let closed = self
-            .agencies
-            .iter()
-            .filter(|(_, record)| record.staged.closed);
-        closed.map(|(agency, _)| *agency)
+    /// The agencies that have finished, in order.
+    pub fn finished_agencies(&self) -> impl Iterator<Item = u32> {
+        let finished = self.agencies.iter();
+        let finished = finished.filter(|(_, record)| record.staged.has_finished);
+        finished.map(|(agency, _)| *agency)
     }
 
     /// Whether committed bets wait for a sync.
     pub fn is_unsynced(&self) -> bool {
-        self.unsynced
+        self.bets.is_unsynced()
+    }
+
+    /// The draw that is on file.
+    pub fn draw(&self) -> Option<DrawRecord> {
+        self.draw
     }
 
     /// Appends what is staged. With `sync_bets` the bets are synced too; before a closing they
@@ -277,18 +283,14 @@ impl<F: DiskFile> Store<F> {
     ///
     /// # Errors
     ///
-    /// [`CommitError::InDoubt`], and no other.
+    /// A fatal [`CommitError`], and no other.
     pub fn sync(&mut self) -> Result<(), CommitError> {
-        if self.unsynced {
-            self.bets.sync().map_err(in_doubt(BETS_FILE, "sync"))?;
-            self.unsynced = false;
-        }
-        Ok(())
+        self.bets.sync()
     }
 
     /// Begins a draw over the bets committed so far.
     pub fn begin_draw(&self, winning_number: u32) -> Draw {
-        Draw::new(winning_number, self.bets_bytes)
+        Draw::new(winning_number, self.bets.bytes)
     }
 
     /// Advances a draw by a slice; returns the winners when it is done.
@@ -297,87 +299,101 @@ impl<F: DiskFile> Store<F> {
     ///
     /// As [`Draw::advance`].
     pub fn advance_draw(&self, draw: &mut Draw) -> io::Result<Option<Winners>> {
-        draw.advance(&self.bets)
+        draw.advance(&self.bets.file)
+    }
+
+    /// Writes durably that the draw was held. Nobody may be told winners before that.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::NothingStored`], after which it may be tried again, or a fatal one.
+    pub fn record_draw(&mut self, record: DrawRecord) -> Result<(), CommitError> {
+        assert_eq!(self.draw, None, "the draw is held once");
+        self.expect_untouched()?;
+        let not_stored = |error| CommitError::NothingStored {
+            file: DRAW_FILE,
+            error,
+        };
+        let file = self.disk.open(DRAW_FILE).map_err(not_stored)?;
+        let mut file = AppendFile::new(DRAW_FILE, file, 0);
+        let mut row = Vec::new();
+        record.write(&mut row);
+        file.append(&row)?.map_err(not_stored)?;
+        file.sync()?;
+        self.draw = Some(record);
+        Ok(())
     }
 
     fn try_commit(&mut self, sync_bets: bool) -> Result<(), CommitError> {
+        if self.staged_bytes() > 0 {
+            self.expect_untouched()?;
+            // A closing that was undone must not come back behind bets that it does not cover.
+            self.closings.sync()?;
+        }
         if !self.staged_rows.is_empty() {
-            append(
-                BETS_FILE,
-                &mut self.bets,
-                &mut self.bets_bytes,
-                &self.staged_rows,
-            )?
-            .map_err(CommitError::NothingStored)?;
-            self.unsynced = true;
+            let appended = self.bets.append(&self.staged_rows)?;
+            appended.map_err(|error| CommitError::NothingStored {
+                file: BETS_FILE,
+                error,
+            })?;
         }
         if sync_bets || !self.staged_closings.is_empty() {
-            self.sync()?;
+            self.bets.sync()?;
         }
         if !self.staged_closings.is_empty() {
-            let closings = &mut self.closings;
-            append(
-                CLOSINGS_FILE,
-                closings,
-                &mut self.closings_bytes,
-                &self.staged_closings,
-            )?
-            .map_err(CommitError::ClosingsNotStored)?;
-            closings.sync().map_err(in_doubt(CLOSINGS_FILE, "sync"))?;
+            let appended = self.closings.append(&self.staged_closings)?;
+            appended.map_err(CommitError::ClosingsNotStored)?;
+            self.closings.sync()?;
         }
         Ok(())
+    }
+
+    /// Says that nobody else touched what the answers rest on.
+    fn expect_untouched(&self) -> Result<(), CommitError> {
+        self.bets.expect_untouched(&self.disk)?;
+        self.closings.expect_untouched(&self.disk)
     }
 
     fn standing(&self, agency: u32) -> Standing {
-        self.agencies
-            .get(&agency)
-            .map(|record| record.staged)
-            .unwrap_or_default()
+        let record = self.agencies.get(&agency);
+        record.map(|record| record.staged).unwrap_or_default()
     }
 }
 
-/// Appends `rows` behind the committed `bytes` of `file`. The inner error means that the file was
-/// cut back to where it was.
-fn append<F: DiskFile>(
-    name: &'static str,
-    file: &mut F,
-    bytes: &mut u64,
-    rows: &[u8],
-) -> Result<io::Result<()>, CommitError> {
-    let result = file.write_at(*bytes, rows);
-    match result {
-        Ok(()) => *bytes += rows.len() as u64,
-        Err(_) => file.truncate(*bytes).map_err(in_doubt(name, "cut"))?,
-    }
-    Ok(result)
-}
-
-fn in_doubt(file: &'static str, operation: &'static str) -> impl FnOnce(io::Error) -> CommitError {
-    move |error| CommitError::InDoubt {
-        file,
-        operation,
-        error,
-    }
-}
-
-fn open_file<D: Disk>(disk: &D, name: &'static str) -> Result<D::File, OpenError> {
-    disk.open(name)
-        .map_err(|error| OpenError::File { file: name, error })
-}
-
+/// Cuts off what a torn append left, and puts the rest on the medium.
+///
+/// A sync that failed, in this opening or in the run before, may have left the last append in the system's
+/// cache alone: readable, and taken for written by every later sync. It is therefore written again.
 fn mend<F: DiskFile>(
     name: &'static str,
-    file: &mut F,
-    bytes: u64,
-    torn_bytes: u64,
-) -> Result<(), OpenError> {
-    let cut = if torn_bytes > 0 {
-        file.truncate(bytes)
-    } else {
-        Ok(())
+    mut file: F,
+    extent: Extent,
+) -> Result<AppendFile<F>, OpenError> {
+    let mended = match extent.torn_bytes {
+        0 => Ok(()),
+        _ => file.truncate(extent.bytes),
     };
-    cut.and_then(|()| file.sync())
-        .map_err(|error| OpenError::File { file: name, error })
+    mended
+        .and_then(|()| write_again(&mut file, extent.bytes))
+        .and_then(|()| file.sync())
+        .map_err(|error| OpenError::File { file: name, error })?;
+    Ok(AppendFile::new(name, file, extent.bytes))
+}
+
+/// Writes what may be the last append over itself.
+fn write_again<F: DiskFile>(file: &mut F, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut at = end.saturating_sub(APPEND_BYTES_MAX);
+    while at < end {
+        let wanted = (end - at).min(buffer.len() as u64) as usize;
+        let read = file.read_at(at, &mut buffer[..wanted])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(at, &buffer[..read])?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 fn agency_records(found: &Examination) -> BTreeMap<u32, AgencyRecord> {
@@ -386,7 +402,7 @@ fn agency_records(found: &Examination) -> BTreeMap<u32, AgencyRecord> {
         records.entry(*agency).or_default().committed.tally = *tally;
     }
     for agency in found.closings.keys() {
-        records.entry(*agency).or_default().committed.closed = true;
+        records.entry(*agency).or_default().committed.has_finished = true;
     }
     for record in records.values_mut() {
         record.staged = record.committed;

@@ -1,14 +1,14 @@
-//! The rows of the two files, as Python's `csv.writer` writes them with its defaults: fields
+//! The rows of the three files, as Python's `csv.writer` writes them with its defaults: fields
 //! joined by commas, a field in quotes only when it must be, CRLF at the end.
 //!
 //! A valid bet has no control characters, so the quotes are needed for a comma or a quote alone,
 //! and a line break always ends a row.
 
-use super::tally::Tally;
 use crate::bet::{Bet, BetText, Field, InvalidBet, parse_decimal};
 use crate::csv_row::{Splitter, WrongCount};
-use crate::date::{self, Date};
+use crate::date::{self};
 use crate::name::{NAME_BYTES_MAX, Name};
+use crate::tally::Tally;
 
 /// What ends a row.
 pub const ROW_END: &[u8] = b"\r\n";
@@ -66,9 +66,9 @@ pub enum InvalidRow {
     /// A field of a bet is not valid.
     #[error(transparent)]
     Bet(#[from] InvalidBet),
-    /// A field of a closing is no number, or the agency is none.
+    /// A field of a closing or a draw is no number.
     #[error("{field} {value:?} is not valid, expected a whole number")]
-    Closing {
+    Number {
         /// The field's name.
         field: &'static str,
         /// Its value.
@@ -83,7 +83,6 @@ pub enum InvalidRow {
 }
 
 const BET_FIELDS: usize = 6;
-const CLOSING_FIELDS: usize = 3;
 
 impl RowReader {
     /// The bet in a row of `bets.csv`, given without its end, as the program would write it.
@@ -98,9 +97,8 @@ impl RowReader {
         } = self;
         let [agency, first_name, last_name, document, birthdate, number] =
             splitter.fields::<BET_FIELDS>(row)?;
-        let agency_number = parse_decimal(agency)
-            .filter(|agency| *agency >= 1)
-            .ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
+        let agency_number =
+            parse_decimal(agency).ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
         let text = BetText {
             first_name,
             last_name,
@@ -108,8 +106,7 @@ impl RowReader {
             birthdate,
             number,
         };
-        // The day was checked when the bet was taken; a clock set back must not refuse the file.
-        let bet = Bet::from_text(agency_number, &text, Date::MAX)?;
+        let bet = Bet::from_text(agency_number, &text)?;
         let fields = [agency, first_name, last_name, document, birthdate, number];
         let needs_quotes = bet.first_name.needs_quotes() || bet.last_name.needs_quotes();
         if !needs_quotes && is_plain(row, &fields) {
@@ -134,7 +131,77 @@ fn is_plain(row: &[u8], fields: &[&[u8]; BET_FIELDS]) -> bool {
             .any(|digits| has_zero_in_front(digits))
 }
 
-/// A row of `closings.csv`: an agency that has sent everything, and what that was.
+/// Whether the bytes are the beginning of a row that [`write_bet`] makes, as a crash in the middle of
+/// an append leaves it: if some ending makes a good row of them.
+pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    // A character of a name may have been torn too.
+    let whole = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
+        _ => bytes,
+    };
+    let mut reader = RowReader::default();
+    let mut row = Vec::with_capacity(ROW_BYTES_MAX);
+    endings(whole).any(|ending| {
+        row.clear();
+        row.extend_from_slice(whole);
+        row.extend_from_slice(ending.as_bytes());
+        reader.read_bet(&row).is_ok()
+    })
+}
+
+/// What may follow the beginning of a row: the rest of the field it ends in, and the fields behind.
+fn endings(beginning: &[u8]) -> impl Iterator<Item = String> {
+    const FIELDS_BEHIND: [&str; BET_FIELDS] = [
+        ",x,x,1,1999-01-01,0",
+        ",x,1,1999-01-01,0",
+        ",1,1999-01-01,0",
+        ",1999-01-01,0",
+        ",0",
+        "",
+    ];
+    const REST_OF_NAME: [&str; 6] = ["", "x", "\"", "\"\"", ",\"", "\",\""];
+    let mut field = 0;
+    let mut field_start = 0;
+    let mut is_quoted = false;
+    for (position, byte) in beginning.iter().enumerate() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => {
+                field += 1;
+                field_start = position + 1;
+            }
+            _ => {}
+        }
+    }
+    let written = beginning.len() - field_start;
+    let rests: Vec<&str> = match field {
+        1 | 2 => REST_OF_NAME.to_vec(),
+        4 => ["1999-01-01", "2000-10-10", "1999-01-30"]
+            .iter()
+            .filter_map(|day| day.get(written..))
+            .collect(),
+        _ => vec!["", "1"],
+    };
+    let behind = FIELDS_BEHIND.get(field).copied();
+    rests
+        .into_iter()
+        .filter_map(move |rest| Some(format!("{rest}{}", behind?)))
+}
+
+/// As [`is_beginning_of_bet`], for a row of `N` numbers: of `closings.csv` or `draw.csv`.
+pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let mut row = bytes.to_vec();
+    if bytes.last().is_none_or(|last| *last == b',') {
+        row.push(b'0');
+    }
+    let fields = bytes.split(|byte| *byte == b',').count();
+    row.extend(b",0".repeat(N.saturating_sub(fields)));
+    read_numbers::<N>(&row, [""; N]).is_ok()
+}
+
+/// A row of `closings.csv`: an agency that has finished, and what it had sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
     /// The agency.
@@ -146,43 +213,105 @@ pub struct Closing {
 impl Closing {
     /// Appends `agency,bets,crc32`, all in decimal, and the row's end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let mut digits = itoa::Buffer::new();
-        out.extend_from_slice(digits.format(self.agency).as_bytes());
-        out.push(b',');
-        out.extend_from_slice(digits.format(self.tally.bets).as_bytes());
-        out.push(b',');
-        out.extend_from_slice(digits.format(self.tally.crc).as_bytes());
-        out.extend_from_slice(ROW_END);
+        write_numbers(
+            [self.agency.into(), self.tally.bets, self.tally.crc.into()],
+            out,
+        );
     }
 
-    /// The closing in a row of `closings.csv`, given without its end.
+    /// The closing in a row, given without its end.
     ///
     /// # Errors
     ///
     /// When the row is none that [`Closing::write`] makes.
     pub fn read(row: &[u8]) -> Result<Closing, InvalidRow> {
-        let mut splitter = Splitter::default();
-        let [agency, bets, crc] = splitter
-            .fields::<CLOSING_FIELDS>(row)?
-            .map(|field| String::from_utf8_lossy(field).into_owned());
-        let invalid = |field, value: &str| InvalidRow::Closing {
-            field,
-            value: value.into(),
-        };
-        let agency = parse_decimal(agency.as_bytes())
-            .filter(|agency| *agency >= 1)
-            .ok_or_else(|| invalid("agency", &agency))?;
-        let closing = Closing {
-            agency,
+        let [agency, bets, crc] = read_numbers(row, ["agency", "bets", "crc32"])?;
+        if agency == 0 {
+            return Err(invalid_number("agency", "0"));
+        }
+        Ok(Closing {
+            agency: narrow("agency", agency)?,
             tally: Tally {
-                bets: bets.parse().map_err(|_| invalid("bets", &bets))?,
-                crc: crc.parse().map_err(|_| invalid("crc32", &crc))?,
+                bets,
+                crc: narrow("crc32", crc)?,
             },
-        };
-        let mut canonical = Vec::new();
-        closing.write(&mut canonical);
-        expect_form(row, &canonical)?;
-        Ok(closing)
+        })
+    }
+}
+
+/// The row of `draw.csv`: the draw was held, over these bets of these agencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrawRecord {
+    /// The number drawn.
+    pub winning_number: u32,
+    /// Agencies 1 to this one took part.
+    pub agencies: u32,
+    /// Their bets.
+    pub bets: u64,
+    /// Bets that won.
+    pub winners: u64,
+}
+
+impl DrawRecord {
+    /// Appends `number,agencies,bets,winners`, all in decimal, and the row's end.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let [number, agencies] = [self.winning_number, self.agencies].map(u64::from);
+        write_numbers([number, agencies, self.bets, self.winners], out);
+    }
+
+    /// The record in a row, given without its end.
+    ///
+    /// # Errors
+    ///
+    /// When the row is none that [`DrawRecord::write`] makes.
+    pub fn read(row: &[u8]) -> Result<DrawRecord, InvalidRow> {
+        let names = ["number", "agencies", "bets", "winners"];
+        let [number, agencies, bets, winners] = read_numbers(row, names)?;
+        Ok(DrawRecord {
+            winning_number: narrow("number", number)?,
+            agencies: narrow("agencies", agencies)?,
+            bets,
+            winners,
+        })
+    }
+}
+
+fn write_numbers<const N: usize>(numbers: [u64; N], out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    for (index, number) in numbers.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(digits.format(number).as_bytes());
+    }
+    out.extend_from_slice(ROW_END);
+}
+
+fn read_numbers<const N: usize>(
+    row: &[u8],
+    names: [&'static str; N],
+) -> Result<[u64; N], InvalidRow> {
+    let mut splitter = Splitter::default();
+    let fields = splitter.fields::<N>(row)?;
+    let mut numbers = [0; N];
+    for ((number, field), name) in numbers.iter_mut().zip(fields).zip(names) {
+        let text = String::from_utf8_lossy(field);
+        *number = text.parse().map_err(|_| invalid_number(name, &text))?;
+    }
+    let mut canonical = Vec::new();
+    write_numbers(numbers, &mut canonical);
+    expect_form(row, &canonical)?;
+    Ok(numbers)
+}
+
+fn narrow(field: &'static str, number: u64) -> Result<u32, InvalidRow> {
+    u32::try_from(number).map_err(|_| invalid_number(field, &number.to_string()))
+}
+
+fn invalid_number(field: &'static str, value: &str) -> InvalidRow {
+    InvalidRow::Number {
+        field,
+        value: value.to_owned(),
     }
 }
 
@@ -219,38 +348,27 @@ mod tests {
         row
     }
 
-    /// The expected rows are what Python 3.11's `csv.writer` wrote for the same fields.
+    /// The expected fields are what Python 3.11's `csv.writer` wrote for the same names.
     #[test]
     fn rows_are_those_of_pythons_csv_writer() {
-        for (first_name, last_name, row) in [
-            ("Ana", "Paz", "3,Ana,Paz,30904465,1999-03-17,7\r\n"),
-            (
-                "María José",
-                "Núñez",
-                "3,María José,Núñez,30904465,1999-03-17,7\r\n",
-            ),
-            (
-                "Juan",
-                "García, hijo",
-                "3,Juan,\"García, hijo\",30904465,1999-03-17,7\r\n",
-            ),
-            (
-                "Juan \"Tito\"",
-                "Paz",
-                "3,\"Juan \"\"Tito\"\"\",Paz,30904465,1999-03-17,7\r\n",
-            ),
-            ("\"", ",", "3,\"\"\"\",\",\",30904465,1999-03-17,7\r\n"),
-            (
-                " Ana ",
-                "D'Angelo",
-                "3, Ana ,D'Angelo,30904465,1999-03-17,7\r\n",
-            ),
-            ("#Ana", "a;b|c", "3,#Ana,a;b|c,30904465,1999-03-17,7\r\n"),
+        for (name, field) in [
+            ("Ana", "Ana"),
+            ("María José", "María José"),
+            ("García, hijo", "\"García, hijo\""),
+            ("Juan \"Tito\"", "\"Juan \"\"Tito\"\"\""),
+            ("\"", "\"\"\"\""),
+            (",", "\",\""),
+            (" D'Angelo ", " D'Angelo "),
+            ("#a;b|c", "#a;b|c"),
         ] {
-            let bet = bet(first_name, last_name);
-            assert_eq!(String::from_utf8(written(&bet)).unwrap(), row);
-            let row = row.strip_suffix("\r\n").unwrap().as_bytes();
-            assert_eq!(RowReader::default().read_bet(row), Ok(bet));
+            for (bet, names) in [
+                (bet(name, "Paz"), format!("{field},Paz")),
+                (bet("Ana", name), format!("Ana,{field}")),
+            ] {
+                let row = format!("3,{names},30904465,1999-03-17,7");
+                assert_eq!(written(&bet), format!("{row}\r\n").into_bytes());
+                assert_eq!(RowReader::default().read_bet(row.as_bytes()), Ok(bet));
+            }
         }
     }
 
@@ -270,35 +388,19 @@ mod tests {
     fn rows_that_this_store_does_not_write_are_refused_with_the_reason() {
         for (row, reason) in [
             ("", "1 fields, expected 6"),
-            ("3,Ana,Paz,30904465,1999-03-17", "5 fields, expected 6"),
-            ("3,Ana,Paz,30904465,1999-03-17,7,8", "7 fields, expected 6"),
+            ("3,Ana,Paz,1,1999-03-17", "5 fields, expected 6"),
+            ("3,Ana,Paz,1,1999-03-17,7,8", "7 fields, expected 6"),
             ("3,\"Ana\",Paz,1,1999-03-17,7,8", "7 fields, expected 6"),
             ("3,\"Ana\",Paz,1,1999-03-17", "5 fields, expected 6"),
-            (
-                "0,Ana,Paz,30904465,1999-03-17,7",
-                "agency \"0\" is not valid",
-            ),
-            (
-                "3,Ana,Paz,30904465,1999-02-30,7",
-                "birthdate \"1999-02-30\" is not valid",
-            ),
-            (
-                "3,Ana,Paz,30904465,1999-03-17,10000",
-                "number \"10000\" is not valid",
-            ),
-            (
-                "3,Ana,Paz,30904465,1999-03-17,07",
-                "not written as expected",
-            ),
-            (
-                "3,\"Ana\",Paz,30904465,1999-03-17,7",
-                "not written as expected",
-            ),
-            (
-                "3,Ju\"an,Paz,30904465,1999-03-17,7",
-                "not written as expected",
-            ),
-            ("3,\"Ana,Paz,30904465,1999-03-17,7", "2 fields, expected 6"),
+            ("3,\"Ana,Paz,1,1999-03-17,7", "2 fields, expected 6"),
+            ("0,Ana,Paz,1,1999-03-17,7", "agency \"0\" is not valid"),
+            ("3,Ana,Paz,1,1999-02-30,7", "birthdate \"1999-02-30\" is"),
+            ("3,Ana,Paz,1,1999-03-17,10000", "number \"10000\" is not"),
+            ("03,Ana,Paz,1,1999-03-17,7", "not written as expected"),
+            ("3,Ana,Paz,01,1999-03-17,7", "not written as expected"),
+            ("3,Ana,Paz,1,1999-03-17,07", "not written as expected"),
+            ("3,\"Ana\",Paz,1,1999-03-17,7", "not written as expected"),
+            ("3,Ju\"an,Paz,1,1999-03-17,7", "not written as expected"),
         ] {
             let complaint = RowReader::default().read_bet(row.as_bytes()).unwrap_err();
             assert!(

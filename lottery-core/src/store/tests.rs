@@ -1,39 +1,57 @@
-//! The store on a real folder, and on a disk that fails when told to.
+//! The store on a simulated disk that fails when told to, and on a real folder.
 
-use std::cell::Cell;
-use std::fs::{self, File};
-use std::rc::Rc;
-
-use tempfile::TempDir;
+use proptest::prelude::*;
 use time::macros::date;
 
+use super::row::is_beginning_of_bet;
 use super::*;
+use crate::bet::Bet;
+use crate::date;
+use crate::encoding;
 use crate::name::Name;
+use crate::testing::{Faults, Operation, SECTOR_BYTES, SimDisk};
+use Operation::{Open, Read, Sync, Truncate, Write};
 
-fn bet(agency: u32, document: u32, number: u32) -> Bet<'static> {
-    Bet {
-        agency,
-        first_name: Name::new("María José".as_bytes()).unwrap(),
-        last_name: Name::new(b"Garc\xc3\xada, hijo").unwrap(),
-        document,
-        birthdate: date!(1999 - 03 - 17),
-        number,
+/// Bets of one agency, by DNI and number.
+fn bets(agency: u32, bets: &[(u32, u32)]) -> Bets<'static> {
+    let mut made = Bets::default();
+    for (document, number) in bets {
+        let bet = Bet {
+            agency,
+            first_name: Name::new("María José".as_bytes()).unwrap(),
+            last_name: Name::new("García, hijo".as_bytes()).unwrap(),
+            document: *document,
+            birthdate: date!(1999 - 03 - 17),
+            number: *number,
+        };
+        encoding::encode(&bet, &mut made.encodings);
+        made.bets.push(bet);
     }
+    made
 }
 
 fn row(agency: u32, document: u32, number: u32) -> String {
     format!("{agency},María José,\"García, hijo\",{document},1999-03-17,{number}\r\n")
 }
 
-fn open(folder: &TempDir) -> (Store<File>, Recovery) {
-    Store::open(&Folder::new(folder.path())).unwrap()
+fn open(disk: &SimDisk) -> (Store<SimDisk>, Recovery) {
+    Store::open(disk.clone(), || false).unwrap()
 }
 
-fn read(folder: &TempDir, name: &str) -> String {
-    fs::read_to_string(folder.path().join(name)).unwrap()
+/// A disk with these files.
+fn disk_with(files: &[(&str, &[u8])]) -> SimDisk {
+    let disk = SimDisk::default();
+    for (name, content) in files {
+        disk.put(name, content);
+    }
+    disk
 }
 
-fn draw<F: DiskFile>(store: &Store<F>, winning_number: u32) -> Winners {
+fn text(disk: &SimDisk, name: &str) -> String {
+    String::from_utf8(disk.cached(name)).unwrap()
+}
+
+fn draw<D: Disk>(store: &Store<D>, winning_number: u32) -> Winners {
     let mut draw = store.begin_draw(winning_number);
     loop {
         if let Some(winners) = store.advance_draw(&mut draw).unwrap() {
@@ -42,319 +60,455 @@ fn draw<F: DiskFile>(store: &Store<F>, winning_number: u32) -> Winners {
     }
 }
 
-#[test]
-fn bets_and_closings_reach_the_files_at_the_commit_and_not_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, recovery) = open(&folder);
-    assert_eq!(recovery, Recovery::default());
-    store.store_bets(2, &[bet(2, 10, 7574), bet(2, 11, 1)]);
-    store.close_agency(2);
-    assert!(store.has_staged(2));
-    assert_eq!(read(&folder, BETS_FILE), "");
-    store.commit(true).unwrap();
-    assert!(!store.has_staged(2));
-    assert_eq!(read(&folder, BETS_FILE), row(2, 10, 7574) + &row(2, 11, 1));
-    let tally = store.tally(2);
-    assert_eq!(
-        read(&folder, CLOSINGS_FILE),
-        format!("2,2,{}\r\n", tally.crc)
-    );
-    assert_eq!(tally.bets, 2);
-}
+const HELD: DrawRecord = DrawRecord {
+    winning_number: 7,
+    agencies: 2,
+    bets: 3,
+    winners: 2,
+};
 
 #[test]
-fn a_store_opened_again_stands_where_the_last_one_stood() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(&folder);
-    store.store_bets(1, &[bet(1, 10, 7)]);
-    store.store_bets(2, &[bet(2, 20, 7), bet(2, 21, 8)]);
-    store.close_agency(2);
-    store.commit(false).unwrap();
-    let tallies = [store.tally(1), store.tally(2)];
+fn what_is_committed_is_on_the_medium_and_an_opened_store_stands_where_the_last_one_stood() {
+    let disk = SimDisk::default();
+    let (mut store, recovery) = open(&disk);
+    assert_eq!((recovery.bets, recovery.finished), (0, 0));
+    store.store_bets(1, &bets(1, &[(10, 7)]));
+    store.store_bets(2, &bets(2, &[(20, 7), (21, 8)]));
+    store.finish_agency(2);
+    assert!(store.has_staged(2) && store.staged_bytes() > 0);
+    assert_eq!(text(&disk, BETS_FILE) + &text(&disk, CLOSINGS_FILE), "");
+    store.commit(true).unwrap();
+    assert!(!store.has_staged(2) && store.staged_bytes() == 0);
+    let rows = row(1, 10, 7) + &row(2, 20, 7) + &row(2, 21, 8);
+    let closing = format!("2,2,{}\r\n", store.tally(2).crc);
+    store.record_draw(HELD).unwrap();
+    let files = [
+        (BETS_FILE, rows),
+        (CLOSINGS_FILE, closing),
+        (DRAW_FILE, "7,2,3,2\r\n".into()),
+    ];
+    for (name, content) in &files {
+        assert_eq!(disk.synced(name), content.as_bytes());
+        assert_eq!(text(&disk, name), *content);
+    }
+    let tallies = [1, 2].map(|agency| store.tally(agency));
     drop(store);
-    let (mut store, recovery) = open(&folder);
-    assert_eq!(
-        recovery,
-        Recovery {
-            bets: 3,
-            closed: 1,
-            ..Recovery::default()
-        }
-    );
-    assert_eq!([store.tally(1), store.tally(2)], tallies);
-    assert!(!store.is_closed(1));
-    assert!(store.is_closed(2));
-    store.store_bets(1, &[bet(1, 11, 7)]);
+    disk.restart(true);
+
+    let (mut store, recovery) = open(&disk);
+    assert_eq!((recovery.bets, recovery.finished), (3, 1));
+    assert!(recovery.cut_bytes.iter().all(|(_, bytes)| *bytes == 0));
+    assert_eq!([1, 2].map(|agency| store.tally(agency)), tallies);
+    assert!(store.finished_agencies().eq([2]));
+    assert_eq!(store.draw(), Some(HELD));
+    store.store_bets(1, &bets(1, &[(11, 7)]));
     store.commit(true).unwrap();
     assert_eq!(
         draw(&store, 7),
         Winners::from([(1, vec![10, 11]), (2, vec![20])])
     );
+    assert_eq!(draw(&store, 9), Winners::new());
 }
 
 #[test]
-fn a_torn_last_record_is_cut_at_every_byte_it_may_have_been_torn_at() {
-    let whole = row(1, 10, 7);
-    let torn = row(1, 11, 8);
-    for torn_bytes in 1..torn.len() {
-        for zeros in [0, 5000] {
-            let folder = tempfile::tempdir().unwrap();
-            let bytes = [
-                whole.as_bytes(),
-                &torn.as_bytes()[..torn_bytes],
-                &vec![0; zeros],
-            ]
-            .concat();
-            fs::write(folder.path().join(BETS_FILE), bytes).unwrap();
-            fs::write(folder.path().join(CLOSINGS_FILE), "1,1,4").unwrap();
-            let (store, recovery) = open(&folder);
-            assert_eq!(recovery.bets_cut_bytes, (torn_bytes + zeros) as u64);
-            assert_eq!(recovery.closings_cut_bytes, 5);
-            assert_eq!(store.tally(1).bets, 1);
-            assert!(!store.is_closed(1));
-            assert_eq!(read(&folder, BETS_FILE), whole);
-            assert_eq!(read(&folder, CLOSINGS_FILE), "");
+fn a_torn_last_row_is_cut_at_every_byte_it_may_have_been_torn_at() {
+    let bets = row(1, 10, 7);
+    for (name, whole, torn) in [
+        (BETS_FILE, &bets[..], &row(1, 11, 8)[..]),
+        (CLOSINGS_FILE, "", "3,0,0\r\n"),
+        (DRAW_FILE, "", "7,2,3,2\r\n"),
+    ] {
+        for (length, zeros) in (0..torn.len()).flat_map(|length| [(length, 0), (length, 5000)]) {
+            let torn = [&torn.as_bytes()[..length], &vec![0; zeros]].concat();
+            let disk = disk_with(&[(name, &[whole.as_bytes(), &torn].concat())]);
+            let (_, recovery) = open(&disk);
+            assert!(recovery.cut_bytes.contains(&(name, torn.len() as u64)));
+            assert_eq!(disk.synced(name), whole.as_bytes());
+            assert_eq!(text(&disk, name), whole);
         }
     }
 }
 
-/// Files with these contents are refused with a complaint that begins so, and left as they are.
-fn expect_refusal(bets: &str, closings: &str, complaint: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join(BETS_FILE), bets).unwrap();
-    fs::write(folder.path().join(CLOSINGS_FILE), closings).unwrap();
-    let error = Store::open(&Folder::new(folder.path())).unwrap_err();
-    assert!(error.to_string().starts_with(complaint), "{error}");
-    assert_eq!(read(&folder, BETS_FILE), bets);
-    assert_eq!(read(&folder, CLOSINGS_FILE), closings);
+#[test]
+fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_nothing_before() {
+    let rows = (0..60).map(|document| row(1, 10_000 + document, 7));
+    let whole = rows.collect::<String>().into_bytes();
+    for sector in 0..whole.len() / SECTOR_BYTES {
+        let mut content = whole.clone();
+        content[sector * SECTOR_BYTES..][..SECTOR_BYTES].fill(0);
+        let disk = disk_with(&[(BETS_FILE, &content)]);
+        open(&disk);
+        let kept = &whole[..sector * SECTOR_BYTES];
+        let rows_end = kept
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        assert_eq!(disk.cached(BETS_FILE), &whole[..rows_end]);
+    }
+    // What no append can have left is corruption; zeros alone may be the room made for one.
+    let row = row(1, 10, 7);
+    let append_bytes_max = APPEND_BYTES_MAX as usize;
+    for (behind, length, is_torn) in [
+        (b'x', append_bytes_max, true),
+        (b'x', append_bytes_max + 1, false),
+        (0, append_bytes_max + 1, true),
+    ] {
+        let mut torn = vec![behind; length];
+        torn[..2].copy_from_slice(b"1\0");
+        let disk = disk_with(&[(BETS_FILE, &[row.as_bytes(), &torn].concat())]);
+        let opened = Store::open(disk.clone(), || false);
+        assert_eq!(opened.is_ok(), is_torn, "{:?}", opened.err());
+        let kept = row.len() + if is_torn { 0 } else { length };
+        assert_eq!(disk.cached(BETS_FILE).len(), kept);
+        let stopped = Store::open(disk_with(&[(BETS_FILE, &torn)]), || true).err();
+        assert_eq!(
+            length > append_bytes_max,
+            matches!(stopped, Some(OpenError::Damage(Damage::Stopped)))
+        );
+    }
 }
 
 #[test]
-fn a_file_damaged_elsewhere_is_refused_with_the_line_and_left_alone() {
+fn corruption_is_refused_by_file_and_line_and_left_as_it_is() {
     let good = row(1, 10, 7);
-    for (bets, complaint) in [
-        ("{good}1,Ana,Paz\r\n{good}", "line 2: 3 fields, expected 6"),
-        ("{good}1,Ana,Paz\r\n", "line 2: 3 fields, expected 6"),
-        ("{good}\r\n{good}", "line 2: 1 fields, expected 6"),
-        ("{good, of Unix}{good}", "line 1: expected a row"),
-        ("{good}{long}\r\n", "line 2: expected a row"),
-        ("{good}{long}", "line 2: expected a row"),
-        ("{good}{zeros}{good}", "line 2: expected a row"),
+    let (mut store, _) = open(&disk_with(&[(BETS_FILE, good.as_bytes())]));
+    let crc = store.tally(1).crc;
+    store.finish_agency(1);
+    for (name, content, complaint) in [
         (
+            BETS_FILE,
+            "{good}1,Ana,Paz\r\n{good}",
+            "line 2: 3 fields, expected 6",
+        ),
+        (
+            BETS_FILE,
+            "{good}1,Ana,Paz\r\n",
+            "line 2: 3 fields, expected 6",
+        ),
+        (
+            BETS_FILE,
+            "{good}\r\n{good}",
+            "line 2: 1 fields, expected 6",
+        ),
+        (BETS_FILE, "{good of Unix}{good}", "line 1: expected a row"),
+        (BETS_FILE, "{good}{long}\r\n", "line 2: expected a row"),
+        (BETS_FILE, "{good}{long}", "line 2: expected a row"),
+        (
+            BETS_FILE,
             "1,Ana,Paz,1,1999-02-30,7\r\n",
             "line 1: birthdate \"1999-02-30\"",
         ),
+        (
+            BETS_FILE,
+            "A note that somebody left by mistake.",
+            "line 1: expected a row",
+        ),
+        (BETS_FILE, "{good}1,Ana,Paz,0", "line 2: expected a row"),
+        (
+            CLOSINGS_FILE,
+            "1,2,3\r\n",
+            "line 1: agency 1 finished with 2 bets of CRC 3, but",
+        ),
+        (
+            CLOSINGS_FILE,
+            "1,1,3\r\n",
+            "line 1: agency 1 finished with 1 bets of CRC 3, but",
+        ),
+        (
+            CLOSINGS_FILE,
+            "1,1,{crc}\r\n1,1,{crc}\r\n",
+            "line 2: a second row for the same",
+        ),
+        (CLOSINGS_FILE, "3,0\r\n", "line 1: 2 fields, expected 3"),
+        (CLOSINGS_FILE, "1,1,{crc}\r\nnote", "line 2: expected a row"),
+        (CLOSINGS_FILE, "1,1,1,1", "line 1: expected a row"),
+        (
+            DRAW_FILE,
+            "7,2,3,2\r\n7,2,3,2\r\n",
+            "line 2: a second row for the same",
+        ),
+        (DRAW_FILE, "7,2,3\r\n", "line 1: 3 fields, expected 4"),
+        (
+            DRAW_FILE,
+            "7,2,3,x\r\n",
+            "line 1: winners \"x\" is not valid",
+        ),
+        (DRAW_FILE, ",", "line 1: expected a row"),
     ] {
-        let bets = bets.replace("{good}", &good);
-        let bets = bets.replace("{good, of Unix}", &good.replace("\r\n", "\n"));
-        let bets = bets.replace("{long}", &"x".repeat(3000));
-        let bets = bets.replace("{zeros}", &"\0".repeat(3000));
-        expect_refusal(&bets, "", &format!("bets.csv {complaint}"));
+        let content = content
+            .replace("{good}", &good)
+            .replace("{good of Unix}", &good.replace("\r\n", "\n"))
+            .replace("{long}", &"x".repeat(3000))
+            .replace("{crc}", &crc.to_string());
+        let disk = disk_with(&[(BETS_FILE, good.as_bytes()), (name, content.as_bytes())]);
+        let error = Store::open(disk.clone(), || false).err().unwrap();
+        let complaint = format!("{name} {complaint}");
+        assert!(error.to_string().starts_with(&complaint), "{error}");
+        assert_eq!(text(&disk, name), content);
     }
-    let mut encoding = Vec::new();
-    bet_encoding::encode(&bet(1, 10, 7), &mut encoding);
-    let mut tally = Tally::default();
-    tally.add(1, &encoding);
-    let closing = format!("1,1,{}\r\n", tally.crc);
-    let wrong_crc = format!("1,1,{}\r\n", tally.crc ^ 1);
-    for (closings, complaint) in [
-        ("1,2,3\r\n", "line 1: agency 1 closed with 2 bets"),
-        (&wrong_crc, "line 1: agency 1 closed with 1 bets"),
-        ("3,0\r\n", "line 1: 2 fields, expected 3"),
-        (&closing.repeat(2), "line 2: agency 1 closed already"),
+}
+
+#[test]
+fn a_failing_disk_takes_a_commit_back_as_far_as_it_can_and_says_how_far() {
+    const SYNC_FAILED: &str = "bets.csv: sync failed: simulated failure; restart the server";
+    let rows = row(1, 11, 7).len() + row(2, 20, 7).len();
+    let all = usize::MAX;
+    let cases: [(_, &[_], _, _); 7] = [
+        // Room; operations that fail; the error; bets that are stored when the store is opened again.
+        (70, &[], "bets.csv: no storage space", 1),
+        (rows + 3, &[], "closings.csv: no storage space", 3),
+        (70, &[(Truncate, BETS_FILE)], "bets.csv: undoing a", 2),
+        (
+            rows + 3,
+            &[(Truncate, CLOSINGS_FILE)],
+            "closings.csv: undoing",
+            3,
+        ),
+        (all, &[(Sync, BETS_FILE)], SYNC_FAILED, 1),
+        (
+            all,
+            &[(Sync, CLOSINGS_FILE)],
+            "closings.csv: sync failed",
+            3,
+        ),
+        (
+            all,
+            &[(Sync, BETS_FILE), (Truncate, BETS_FILE)],
+            SYNC_FAILED,
+            3,
+        ),
+    ];
+    for (room, failing, error, stored) in cases {
+        let disk = SimDisk::default();
+        let (mut store, _) = open(&disk);
+        store.store_bets(1, &bets(1, &[(10, 7)]));
+        store.commit(true).unwrap();
+        let stage = |store: &mut Store<SimDisk>| {
+            store.store_bets(1, &bets(1, &[(11, 7)]));
+            store.store_bets(2, &bets(2, &[(20, 7)]));
+            store.finish_agency(2);
+        };
+        stage(&mut store);
+        disk.set_faults(Faults {
+            room: Some(room),
+            ..Faults::failing(failing)
+        });
+        let found = store.commit(true).unwrap_err();
+        assert!(found.to_string().starts_with(error), "{found}");
+        assert_eq!(found.is_fatal(), !failing.is_empty(), "{error}");
+        disk.set_faults(Faults::default());
+        if !found.is_fatal() {
+            assert_eq!(store.tally(1).bets + store.tally(2).bets, stored, "{error}");
+            assert!(!store.has_finished(2));
+        }
+        drop(store);
+        // What an opening finds in the cache outlasts the power from there on.
+        for _ in 0..2 {
+            let (_, recovery) = open(&disk);
+            assert_eq!((recovery.bets, recovery.finished), (stored, 0), "{error}");
+            disk.restart(true);
+        }
+        let (mut store, _) = open(&disk);
+        stage(&mut store);
+        store.commit(true).unwrap();
+        drop(store);
+        disk.restart(true);
+        let (_, recovery) = open(&disk);
+        assert_eq!(
+            (recovery.bets, recovery.finished),
+            (stored + 2, 1),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn without_syncing_only_closings_sync_and_a_failed_one_takes_back_all_since_the_last() {
+    let disk = SimDisk::default();
+    let (mut store, _) = open(&disk);
+    store.store_bets(1, &bets(1, &[(10, 7)]));
+    store.commit(false).unwrap();
+    assert!(store.is_unsynced());
+    assert_eq!(disk.syncs(BETS_FILE), 1);
+    store.sync().unwrap();
+    assert!(!store.is_unsynced());
+    store.store_bets(1, &bets(1, &[(11, 7)]));
+    store.commit(false).unwrap();
+    store.finish_agency(1);
+    disk.set_faults(Faults::failing(&[(Sync, BETS_FILE)]));
+    assert!(matches!(
+        store.commit(false),
+        Err(CommitError::InDoubt { .. })
+    ));
+    assert_eq!(text(&disk, BETS_FILE), row(1, 10, 7));
+    assert_eq!(text(&disk, CLOSINGS_FILE), "");
+}
+
+#[test]
+fn what_was_undone_is_undone_on_the_medium_before_anything_rests_on_it() {
+    let disk = SimDisk::default();
+    let (mut store, _) = open(&disk);
+    store.store_bets(1, &bets(1, &[(10, 7)]));
+    disk.set_faults(Faults::full_after(3));
+    store.commit(true).unwrap_err();
+    disk.set_faults(Faults::default());
+    store.finish_agency(1);
+    store.commit(true).unwrap();
+    assert_eq!(disk.syncs(BETS_FILE), 2);
+    store.finish_agency(2);
+    disk.set_faults(Faults::full_after(3));
+    store.commit(true).unwrap_err();
+    disk.set_faults(Faults::default());
+    let syncs = disk.syncs(CLOSINGS_FILE);
+    store.store_bets(2, &bets(2, &[(20, 7)]));
+    store.commit(true).unwrap();
+    assert_eq!(disk.syncs(CLOSINGS_FILE), syncs + 1);
+}
+
+#[test]
+fn a_file_that_somebody_touched_is_missed_at_the_next_commit() {
+    let tamper: [fn(&SimDisk, &'static str); 4] = [
+        |disk, name| disk.remove(name),
+        |disk, name| disk.rename(name, "elsewhere"),
+        |disk, name| disk.cut(name, 3),
+        |disk, name| disk.put(name, &disk.cached(name)),
+    ];
+    for (name, tamper) in [BETS_FILE, CLOSINGS_FILE]
+        .iter()
+        .flat_map(|name| tamper.map(|tamper| (*name, tamper)))
+    {
+        let disk = SimDisk::default();
+        let (mut store, _) = open(&disk);
+        store.store_bets(1, &bets(1, &[(10, 7)]));
+        store.finish_agency(1);
+        store.commit(true).unwrap();
+        tamper(&disk, name);
+        store.commit(true).unwrap();
+        let error = store.record_draw(HELD).unwrap_err();
+        assert!(matches!(error, CommitError::Gone { file } if file == name));
+        assert!(error.is_fatal() && !disk.has(DRAW_FILE));
+        store.store_bets(2, &bets(2, &[(20, 7)]));
+        let error = store.commit(true).unwrap_err();
+        assert!(matches!(error, CommitError::Gone { file } if file == name));
+    }
+}
+
+#[test]
+fn a_draw_that_the_disk_does_not_take_is_not_held_and_may_be_tried_again_unless_in_doubt() {
+    for (faults, is_fatal) in [
+        (Faults::failing(&[(Open, DRAW_FILE)]), false),
+        (Faults::failing(&[(Write, DRAW_FILE)]), false),
+        (Faults::full_after(3), false),
+        (Faults::failing(&[(Sync, DRAW_FILE)]), true),
+        (
+            Faults::failing(&[(Write, DRAW_FILE), (Truncate, DRAW_FILE)]),
+            true,
+        ),
     ] {
-        expect_refusal(&good, closings, &format!("closings.csv {complaint}"));
+        let disk = SimDisk::default();
+        let (mut store, _) = open(&disk);
+        disk.set_faults(faults);
+        assert_eq!(store.record_draw(HELD).unwrap_err().is_fatal(), is_fatal);
+        assert_eq!(store.draw(), None);
+        disk.set_faults(Faults::default());
+        if is_fatal {
+            store = open(&disk).0;
+            assert_eq!(store.draw(), None);
+        }
+        store.record_draw(HELD).unwrap();
+        assert_eq!(disk.synced(DRAW_FILE), b"7,2,3,2\r\n");
     }
 }
 
 #[test]
 fn the_draw_finds_winners_across_slices_and_only_in_the_last_field() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(&folder);
+    let disk = SimDisk::default();
+    let (mut store, _) = open(&disk);
     let mut expected = Winners::new();
-    for document in 1..=60_000 {
-        let agency = document % 7 + 1;
-        let wins = document % 1000 == 0;
-        store.store_bets(agency, &[bet(agency, document, if wins { 57 } else { 7 })]);
-        if wins {
-            expected.entry(agency).or_default().push(document);
-        }
+    for agency in 1..=7 {
+        let documents = (1..=6_000).map(|index| 10_000 * agency + index);
+        let placed: Vec<_> = documents
+            .map(|document| (document, if document % 1000 == 0 { 57 } else { 7 }))
+            .collect();
+        let won = placed.iter().filter(|bet| bet.1 == 57);
+        expected.insert(agency, won.map(|bet| bet.0).collect());
+        store.store_bets(agency, &bets(agency, &placed));
     }
-    // A document that reads like a winning ending, and numbers that end or begin like it.
-    store.store_bets(9, &[bet(9, 57, 0), bet(9, 1, 757), bet(9, 2, 570)]);
+    // A DNI that reads like a winning number, and numbers that end or begin like it.
+    store.store_bets(9, &bets(9, &[(57, 0), (1, 757), (2, 570)]));
     store.commit(false).unwrap();
-    assert!(store.bets_bytes > 2 * draw::SLICE_BYTES as u64);
-    assert_eq!(draw(&store, 57), expected);
+    let mut slices = store.begin_draw(57);
+    assert_eq!(store.advance_draw(&mut slices).unwrap(), None);
+    disk.set_faults(Faults::failing(&[(Read, BETS_FILE)]));
+    store.advance_draw(&mut slices).unwrap_err();
+    disk.set_faults(Faults::default());
+    let winners = loop {
+        if let Some(winners) = store.advance_draw(&mut slices).unwrap() {
+            break winners;
+        }
+    };
+    assert_eq!(winners, expected);
     assert_eq!(draw(&store, 9999), Winners::new());
+    disk.cut(BETS_FILE, 1000);
+    let error = store.advance_draw(&mut store.begin_draw(57)).unwrap_err();
+    assert!(error.to_string().contains("shorter"), "{error}");
 }
 
 #[test]
-fn a_draw_over_no_bets_has_no_winners() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(draw(&open(&folder).0, 7574), Winners::new());
-}
-
-/// Which operations on the disk fail.
-#[derive(Clone, Copy, Default)]
-struct Faults {
-    /// Bytes that the next writes still take.
-    room: Option<usize>,
-    truncate: bool,
-    sync: bool,
-}
-
-struct FaultyFolder(Folder, Rc<Cell<Faults>>);
-
-struct FaultyFile(File, Rc<Cell<Faults>>);
-
-impl Disk for FaultyFolder {
-    type File = FaultyFile;
-
-    fn open(&self, name: &str) -> io::Result<FaultyFile> {
-        Ok(FaultyFile(self.0.open(name)?, self.1.clone()))
-    }
-}
-
-impl DiskFile for FaultyFile {
-    fn bytes(&self) -> io::Result<u64> {
-        self.0.bytes()
-    }
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        DiskFile::read_at(&self.0, offset, buffer)
-    }
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let Some(room) = self.1.get().room else {
-            return DiskFile::write_at(&mut self.0, offset, bytes);
-        };
-        let fits = room.min(bytes.len());
-        self.1.set(Faults {
-            room: Some(room - fits),
-            ..self.1.get()
-        });
-        DiskFile::write_at(&mut self.0, offset, &bytes[..fits])?;
-        if fits < bytes.len() {
-            Err(io::ErrorKind::StorageFull.into())
-        } else {
-            Ok(())
-        }
-    }
-    fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        if self.1.get().truncate {
-            Err(io::ErrorKind::Other.into())
-        } else {
-            self.0.truncate(bytes)
-        }
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        if self.1.get().sync {
-            Err(io::ErrorKind::Other.into())
-        } else {
-            DiskFile::sync(&mut self.0)
-        }
-    }
-}
-
-fn faulty(folder: &TempDir) -> (Store<FaultyFile>, Rc<Cell<Faults>>) {
-    let faults = Rc::new(Cell::new(Faults::default()));
-    let disk = FaultyFolder(Folder::new(folder.path()), faults.clone());
-    (Store::open(&disk).unwrap().0, faults)
-}
-
-#[test]
-fn a_full_disk_stores_nothing_of_the_turn_and_serves_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, faults) = faulty(&folder);
-    store.store_bets(1, &[bet(1, 10, 7)]);
-    store.commit(true).unwrap();
-    let before = store.tally(1);
-    store.store_bets(1, &[bet(1, 11, 7)]);
-    store.store_bets(2, &[bet(2, 20, 7)]);
-    store.close_agency(2);
-    faults.set(Faults {
-        room: Some(70),
-        ..Faults::default()
-    });
-    assert!(matches!(
-        store.commit(true),
-        Err(CommitError::NothingStored(_))
-    ));
-    assert_eq!(read(&folder, BETS_FILE), row(1, 10, 7));
-    assert_eq!(read(&folder, CLOSINGS_FILE), "");
-    assert_eq!(store.tally(1), before);
-    assert_eq!(store.tally(2), Tally::default());
-    assert!(!store.is_closed(2));
-    faults.set(Faults::default());
-    store.store_bets(2, &[bet(2, 20, 7)]);
-    store.close_agency(2);
-    store.commit(true).unwrap();
-    assert_eq!(read(&folder, BETS_FILE), row(1, 10, 7) + &row(2, 20, 7));
-    drop(store);
-    assert!(open(&folder).0.is_closed(2));
-}
-
-#[test]
-fn a_disk_too_full_for_the_closing_keeps_the_bets_and_leaves_the_agency_open() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, faults) = faulty(&folder);
-    store.store_bets(1, &[bet(1, 10, 7)]);
-    store.close_agency(1);
-    faults.set(Faults {
-        room: Some(row(1, 10, 7).len() + 3),
-        ..Faults::default()
-    });
-    assert!(matches!(
-        store.commit(true),
-        Err(CommitError::ClosingsNotStored(_))
-    ));
-    assert_eq!(store.tally(1).bets, 1);
-    assert!(!store.is_closed(1));
-    assert_eq!(read(&folder, CLOSINGS_FILE), "");
-    faults.set(Faults::default());
-    store.close_agency(1);
+fn a_folder_is_made_with_its_parents_used_by_one_store_and_watched() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a/b");
+    let open = || Store::open(Folder::new(&path), || false);
+    let (mut store, _) = open().unwrap();
+    let error = open().err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "bets.csv: a server is using this folder; stop it first"
+    );
+    store.store_bets(1, &bets(1, &[(10, 7)]));
+    store.finish_agency(1);
     store.commit(true).unwrap();
     drop(store);
-    assert!(open(&folder).0.is_closed(1));
+    let (mut store, recovery) = open().unwrap();
+    assert_eq!((recovery.bets, recovery.finished), (1, 1));
+    assert_eq!(draw(&store, 7), Winners::from([(1, vec![10])]));
+    std::fs::remove_file(path.join(BETS_FILE)).unwrap();
+    store.store_bets(2, &bets(2, &[(20, 7)]));
+    assert!(matches!(store.commit(true), Err(CommitError::Gone { .. })));
 }
 
-#[test]
-fn a_failed_sync_or_a_cut_that_fails_leaves_the_store_in_doubt() {
-    for faults_then in [
-        Faults {
-            sync: true,
-            ..Faults::default()
-        },
-        Faults {
-            room: Some(1),
-            truncate: true,
-            ..Faults::default()
-        },
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut store, faults) = faulty(&folder);
-        store.store_bets(1, &[bet(1, 10, 7)]);
-        faults.set(faults_then);
-        assert!(matches!(
-            store.commit(true),
-            Err(CommitError::InDoubt { .. })
-        ));
+fn name() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec!["a", "Ñ", ",", "\"", "😀", " "]);
+    let long = (prop::sample::select(vec!["x", "Ñ", "\""]), 240..256_usize);
+    let long = long.prop_map(|(piece, bytes)| piece.repeat(bytes / piece.len()));
+    let pieces = prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat());
+    let front = prop_oneof![2 => Just(String::new()), 1 => long];
+    (front, pieces).prop_map(|(mut front, pieces)| {
+        front += &pieces;
+        front.truncate(front.floor_char_boundary(255));
+        if front.is_empty() { "a".into() } else { front }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn every_beginning_of_every_row_is_one(
+        agency in 1..=u32::MAX,
+        names in [name(), name()],
+        document in 1..=u32::MAX,
+        day in 2_415_021..3_000_000_i32,
+        number in 0..=9999_u32,
+    ) {
+        let [first_name, last_name] = names.each_ref().map(|name| Name::new(name.as_bytes()).unwrap());
+        let birthdate = date::Date::from_julian_day(day).unwrap();
+        let bet = Bet { agency, first_name, last_name, document, birthdate, number };
+        let mut row = Vec::new();
+        write_bet(&bet, &mut row);
+        for length in 0..row.len() {
+            let beginning = &row[..length];
+            prop_assert!(is_beginning_of_bet(beginning), "{}", String::from_utf8_lossy(beginning));
+        }
     }
-}
-
-#[test]
-fn without_syncing_only_closings_sync() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, faults) = faulty(&folder);
-    faults.set(Faults {
-        sync: true,
-        ..Faults::default()
-    });
-    store.store_bets(1, &[bet(1, 10, 7)]);
-    store.commit(false).unwrap();
-    assert!(store.is_unsynced());
-    store.close_agency(1);
-    assert!(matches!(
-        store.commit(false),
-        Err(CommitError::InDoubt { .. })
-    ));
-    assert_eq!(read(&folder, CLOSINGS_FILE), "");
 }

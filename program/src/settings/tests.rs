@@ -1,154 +1,92 @@
 //! The layers, and the complaint about each kind of mistake.
 
-use std::fs;
-
 use super::*;
-use crate::command_line::parse;
-use crate::values;
+use crate::values::whole;
 
-static DECLARATION: Declaration = Declaration {
-    default_file: "no-such-file.ini",
-    file_expected: "lines of key=value",
-    groups: &[Group {
-        heading: "Network",
-        keys: &[
-            Key::new("PORT", "APP_PORT", "port")
-                .also_read_as("PORT")
-                .or("1")
-                .means("Where to listen", "PORT"),
-            Key::new("ID", "APP_ID", "id").means("Who we are", "N"),
-        ],
-    }],
-    parse_file: |text| {
-        text.lines()
-            .map(|line| match line.split_once('=') {
-                Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-                None => Err(format!("no '=' in {line:?}")),
-            })
-            .collect()
-    },
-};
-
-fn gather(
-    file: Option<&str>,
-    environment: &[(&str, &str)],
-    arguments: &[&str],
-) -> Result<Settings, SettingsError> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("settings.ini");
-    let mut command_line = vec![OsString::from("program")];
-    command_line.extend(arguments.iter().map(OsString::from));
-    if let Some(text) = file {
-        fs::write(&path, text).unwrap();
-        command_line.extend(["--config".into(), path.into()]);
-    }
-    let command = DECLARATION.add_flags(Command::new("program"));
-    let flags = parse(command, command_line).unwrap();
-    DECLARATION.gather(&flags, |name| {
-        let variable = environment.iter().find(|(variable, _)| *variable == name)?;
-        Some(variable.1.into())
-    })
+#[derive(Args, Debug, PartialEq)]
+struct Flags {
+    #[arg(default_value = "1", value_parser = whole(0..=u16::MAX))]
+    app_port: u16,
+    #[arg(value_parser = whole(1..=9_u8))]
+    id: u8,
+    /// cargo sets its variable for every test.
+    #[arg(env = "CARGO_PKG_NAME")]
+    cargo_name: Option<String>,
 }
 
-fn port(settings: &Settings) -> u16 {
-    settings
-        .value("PORT", &values::whole(0..=u16::MAX))
-        .unwrap()
+const FILE: SettingsFile = SettingsFile {
+    default_path: "no-such-file",
+    expected: "key=value",
+    parse: |text| {
+        let entry = text
+            .split_once('=')
+            .ok_or_else(|| format!("what is {text}?"))?;
+        Ok(Entries::from([(entry.0.to_owned(), entry.1.to_owned())]))
+    },
+    key: |field| field.replacen('_', ".", 1),
+    variable: |key| format!("NO_{key}"),
+    headings: &[],
+};
+
+/// What comes of these arguments, with a file of this text unless they name another.
+fn load(text: &str, arguments: &str) -> Result<Flags, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap();
+    let mut words: Vec<_> = arguments
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect();
+    if !arguments.contains(CONFIG) {
+        words.extend(["--config", path]);
+    }
+    let words = std::iter::once("program").chain(words).map(OsString::from);
+    let loaded = FILE.load(Command::new("program"), words);
+    let complaint = |complaint: Complaint| complaint.to_string().replace(path, "FILE");
+    loaded.map(|(flags, _)| flags).map_err(complaint)
 }
 
 #[test]
 fn each_layer_wins_over_the_ones_below_it() {
-    let environment: &[_] = &[("APP_PORT", "3")];
-    assert_eq!(port(&gather(None, &[], &[]).unwrap()), 1);
-    assert_eq!(port(&gather(Some("PORT=2"), &[], &[]).unwrap()), 2);
-    assert_eq!(port(&gather(Some("PORT=2"), environment, &[]).unwrap()), 3);
-    assert_eq!(
-        port(&gather(Some("PORT=2"), environment, &["--port", "4"]).unwrap()),
-        4
-    );
-}
-
-#[test]
-fn the_first_of_a_keys_variables_counts() {
-    let settings = gather(None, &[("PORT", "5"), ("APP_PORT", "6")], &[]).unwrap();
-    assert_eq!(port(&settings), 6);
-    assert_eq!(port(&gather(None, &[("PORT", "5")], &[]).unwrap()), 5);
-}
-
-#[test]
-fn a_bad_value_is_named_with_its_key_its_place_and_what_was_expected() {
-    for (environment, arguments, place) in [
-        (&[("APP_PORT", "high")][..], &[][..], "environment APP_PORT"),
-        (&[], &["--port", "high"], "--port"),
+    for (text, arguments, app_port, cargo_name) in [
+        ("id=2", "", 1, "lottery-program"),
+        ("app.port=2", "--id 2", 2, "lottery-program"),
+        ("app.port=high", "--id 2 --app-port 3", 3, "lottery-program"),
+        ("cargo.name=below", "--id 2", 1, "lottery-program"),
+        ("id=2", "--cargo-name above", 1, "above"),
     ] {
-        let settings = gather(None, environment, arguments).unwrap();
-        let complaint = settings
-            .value("PORT", &values::whole(0..=u16::MAX))
-            .unwrap_err()
-            .to_string();
-        let expected = "expected a whole number from 0 to 65535";
-        assert_eq!(
-            complaint,
-            format!("PORT: \"high\" ({place}) is not valid; {expected}")
-        );
+        let (id, cargo_name) = (2, Some(cargo_name.to_owned()));
+        let expected = Flags {
+            app_port,
+            id,
+            cargo_name,
+        };
+        assert_eq!(load(text, arguments), Ok(expected), "{text} {arguments}");
     }
 }
 
-#[test]
-fn a_missing_key_is_named_with_every_place_to_set_it() {
-    let settings = gather(None, &[], &[]).unwrap();
-    assert_eq!(
-        settings
-            .value("ID", &values::text("a name"))
-            .unwrap_err()
-            .to_string(),
-        "ID: not set; expected a name, in no-such-file.ini, as APP_ID or with --id"
-    );
-}
+/// The file's text, the arguments, and the complaint.
+const MISTAKES: &str = r#"
+    id=x || id: "x" (FILE) is not valid; expected a whole number from 1 to 9
+    id=1 | --app-port -1 | app.port: "-1" (--app-port) is not valid; expected a whole number from 0 to 65535
+    app.port=1 || id: not set; expected a whole number from 1 to 9, in no-such-file, as NO_id or with --id
+    App.Prot=1 || FILE: unknown key "App.Prot"; did you mean "app.port"?
+    colour=1 || FILE: unknown key "colour"; --help lists the keys
+    one\two || FILE: what is one\ntwo?; expected key=value
+    | --config none | none: cannot be read: No such file or directory (os error 2); expected key=value
+    | --config /dev/zero | /dev/zero: cannot be read: it is no regular file; expected key=value
+    | --colour | unexpected argument '--colour' found; expected what --help lists
+    | --app-prot | unexpected argument '--app-prot' found; a similar argument exists: '--app-port'
+    | --port 1 | unexpected argument '--port' found; a similar argument exists: '--app-port'
+"#;
 
 #[test]
-fn a_file_with_a_mistake_is_an_error_and_says_which() {
-    let complaint = |text| gather(Some(text), &[], &[]).unwrap_err().to_string();
-    assert!(complaint("PROT=1").ends_with("unknown key \"PROT\"; did you mean \"PORT\"?"));
-    assert!(complaint("COLOUR=1").ends_with("unknown key \"COLOUR\"; --help lists the keys"));
-    assert!(complaint("PORT").ends_with("no '=' in \"PORT\"; expected lines of key=value"));
-}
-
-#[test]
-fn a_complaint_is_one_line_whatever_the_parser_quotes() {
-    let declaration = Declaration {
-        parse_file: |text| Err(format!("what is {text}?")),
-        ..DECLARATION
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("settings.ini");
-    fs::write(&path, "one\ntwo\r").unwrap();
-    let complaint = declaration.read_file(Some(&path)).unwrap_err().to_string();
-    assert!(complaint.contains("what is one\\ntwo\\r?"), "{complaint}");
-}
-
-#[test]
-fn a_file_is_read_up_to_a_bound() {
-    let text = |bytes| format!("PORT=2\nID={}", "x".repeat(bytes - 10));
-    let bound = FILE_BYTES_MAX as usize;
-    assert_eq!(port(&gather(Some(&text(bound)), &[], &[]).unwrap()), 2);
-    let complaint = gather(None, &[], &["--config", "/dev/zero"]).unwrap_err();
-    assert!(complaint.to_string().contains("is longer"), "{complaint}");
-    let complaint = gather(Some(&text(bound + 1)), &[], &[]).unwrap_err();
-    assert!(
-        complaint.to_string().ends_with(
-            "cannot be read: it is longer than 65536 bytes; expected lines of key=value"
-        )
-    );
-}
-
-#[test]
-fn a_file_that_is_named_must_be_there() {
-    let complaint = gather(None, &[], &["--config", "missing.ini"])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        complaint.starts_with("missing.ini: cannot be read: No such file"),
-        "{complaint}"
-    );
+fn a_mistake_is_one_line_with_its_key_its_place_and_what_was_expected() {
+    for case in MISTAKES.trim().lines() {
+        let parts: Vec<&str> = case.split('|').map(str::trim).collect();
+        let complaint = load(&parts[0].replace('\\', "\n"), parts[1]).unwrap_err();
+        assert_eq!(complaint, parts[2]);
+    }
+    let long = "x".repeat(FILE_BYTES_MAX as usize + 1);
+    assert!(load(&long, "").unwrap_err().contains("file too large"));
 }

@@ -1,37 +1,35 @@
 //! The end of a turn: commit what was staged, give the answers out, and hold the draw when it is
 //! due.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use lottery_core::protocol::{Code, Reply, Welcome};
-use lottery_core::store::{CommitError, DiskFile};
+use lottery_core::message::{Awaits, Code, Refusal, Reply, Welcome};
+use lottery_core::store::{CommitError, Disk, DrawRecord, Winners};
 use thiserror::Error;
 
-use super::phases::Phase;
+use super::agencies::Phase;
 use super::{Central, DrawState, Durability, Output};
-use crate::journal::{self, DaySummary, LoggedBet, RefusalNews};
-use crate::layers::{ConnectionId, Moment};
-
-/// How long unsynced bets wait with [`Durability::EverySecond`].
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Agencies that a log line names as missing, at most.
-const MISSING_NAMED_MAX: usize = 20;
+use crate::connection::ConnectionId;
+use crate::http::Watched as _;
+use crate::limits::{DRAW_RETRY, MISSING_NAMED_MAX, SYNC_INTERVAL};
+use crate::log_lines::{self, DaySummary, RefusalNews};
 
 /// An answer that waits for the end of the turn.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// A batch was staged.
+    /// A batch was staged: the DNI and the number of each bet.
     Stored {
         connection: ConnectionId,
-        batch: Vec<LoggedBet>,
-        count: usize,
+        agency: Option<u32>,
+        documents: Vec<(u32, u32)>,
     },
-    /// A closing was staged.
-    Closing {
+    /// A closing was staged, unless the agency had finished before.
+    Finished {
         connection: ConnectionId,
         agency: u32,
+        is_news: bool,
     },
     /// A Hello is to be answered; with `counts_staged` the answer is wrong unless the turn commits.
     Welcome {
@@ -42,9 +40,9 @@ pub(super) enum Answer {
     /// Somebody asked how far the lottery is.
     Status { connection: ConnectionId },
     /// A request was refused, or bytes that were none, of which there is no more news.
-    Refusal {
+    Refused {
         connection: ConnectionId,
-        code: Code,
+        refusal: Refusal,
         news: Option<RefusalNews>,
     },
 }
@@ -53,11 +51,22 @@ pub(super) enum Answer {
 #[derive(Debug, Error)]
 pub enum TurnError {
     /// Nobody knows what the files hold.
-    #[error("storage: {0}; restart the server once the disk is good")]
+    #[error("storage: {0}")]
     Storage(#[from] CommitError),
     /// The bets cannot be read back.
     #[error("draw: {0}; restart the server once the disk is good")]
     Draw(io::Error),
+    /// The draw on file is not that of the bets on file.
+    #[error(
+        "draw.csv says {} winners among {} bets, and bets.csv has {} among {}: corruption",
+        recorded.winners, recorded.bets, found.winners, found.bets
+    )]
+    OtherDraw {
+        /// What `draw.csv` says.
+        recorded: DrawRecord,
+        /// What the bets say.
+        found: DrawRecord,
+    },
 }
 
 /// What of a turn was stored.
@@ -67,19 +76,19 @@ struct Committed {
     closings: bool,
 }
 
-impl<F: DiskFile> Central<F> {
+impl<D: Disk> Central<D> {
     /// Ends a turn: commits, answers, and advances the draw by a slice when it is under way.
     ///
     /// # Errors
     ///
     /// When the central cannot go on. Nothing that was staged is answered then, because nobody
     /// knows whether it is stored.
-    pub fn end_turn(&mut self, now: Moment) -> Result<(), TurnError> {
-        self.commit(now.elapsed)?;
-        self.advance_draw(now.elapsed)?;
+    pub fn end_turn(&mut self, now: Duration) -> Result<(), TurnError> {
+        self.commit(now)?;
+        self.advance_draw(now)?;
         match self.draw {
-            DrawState::Pending => self.expire_parked(now.elapsed),
-            DrawState::Drawing { .. } => {}
+            DrawState::Pending => self.expire_parked(now),
+            DrawState::Drawing(_) | DrawState::Recording { .. } => {}
             DrawState::Held(_) => self.inform_parked(),
         }
         Ok(())
@@ -87,13 +96,14 @@ impl<F: DiskFile> Central<F> {
 
     /// When the next turn is due even if nothing happens: at once while a draw is under way.
     pub fn next_deadline(&self) -> Option<Duration> {
-        if matches!(self.draw, DrawState::Drawing { .. }) {
-            return Some(Duration::ZERO);
-        }
-        let sync = self.sync_deadline();
+        let draw = match self.draw {
+            DrawState::Drawing(_) => Some(Duration::ZERO),
+            DrawState::Recording { due, .. } => Some(due),
+            DrawState::Pending | DrawState::Held(_) => None,
+        };
         let parked = self.agencies.first_parked().map(|(deadline, _)| deadline);
-        sync.into_iter()
-            .chain(parked)
+        let deadlines = [draw, self.sync_deadline(), parked].into_iter().flatten();
+        deadlines
             .filter(|deadline| *deadline != Duration::MAX)
             .min()
     }
@@ -103,9 +113,9 @@ impl<F: DiskFile> Central<F> {
     /// # Errors
     ///
     /// As [`Central::end_turn`].
-    pub fn shut_down(&mut self, now: Moment) -> Result<(), TurnError> {
-        self.commit(now.elapsed)?;
-        self.store.sync()?;
+    pub fn shut_down(&mut self, now: Duration) -> Result<(), TurnError> {
+        self.commit(now)?;
+        self.store.sync().map_err(logged)?;
         Ok(())
     }
 
@@ -114,78 +124,104 @@ impl<F: DiskFile> Central<F> {
         waits.then(|| self.last_sync + SYNC_INTERVAL)
     }
 
-    fn commit(&mut self, elapsed: Duration) -> Result<(), TurnError> {
-        let always = self.rules.durability == Durability::Always;
+    fn commit(&mut self, now: Duration) -> Result<(), TurnError> {
         let is_anything_staged = self.store.staged_bytes() > 0;
-        let committed = match self.store.commit(always) {
+        let result = self
+            .store
+            .commit(self.rules.durability == Durability::Always);
+        let committed = match result {
             Ok(()) => {
-                if is_anything_staged && self.storage_failing {
-                    journal::storage_works_again();
-                    self.storage_failing = false;
+                if is_anything_staged {
+                    self.note_storage_works();
                 }
                 Committed {
                     bets: true,
                     closings: true,
                 }
             }
-            Err(error @ CommitError::InDoubt { .. }) => return Err(error.into()),
+            Err(error) if error.is_fatal() => return Err(logged(error)),
             Err(error) => {
-                if !self.storage_failing {
-                    journal::storage_fails(&error);
-                    self.storage_failing = true;
-                }
-                let bets = matches!(error, CommitError::ClosingsNotStored(_));
+                self.note_storage_fails(&error);
                 Committed {
-                    bets,
+                    bets: matches!(error, CommitError::ClosingsNotStored(_)),
                     closings: false,
                 }
             }
         };
-        if self
-            .sync_deadline()
-            .is_some_and(|deadline| deadline <= elapsed)
-        {
-            self.store.sync()?;
-            self.last_sync = elapsed;
+        let sync_deadline = self.sync_deadline();
+        if sync_deadline.is_some_and(|deadline| deadline <= now) {
+            self.store.sync().map_err(logged)?;
+            self.last_sync = now;
         }
+        let mut failed = BTreeSet::new();
         for answer in std::mem::take(&mut self.answers) {
-            self.give_out(answer, committed);
+            self.give_out(answer, committed, &mut failed);
         }
         Ok(())
     }
 
-    fn give_out(&mut self, answer: Answer, committed: Committed) {
+    fn note_storage_works(&mut self) {
+        if std::mem::take(&mut self.storage_failing) {
+            log_lines::storage_works_again();
+        }
+    }
+
+    fn note_storage_fails(&mut self, error: &CommitError) {
+        if !std::mem::replace(&mut self.storage_failing, true) {
+            log_lines::storage_fails(error);
+        }
+    }
+
+    /// Gives an answer out. What could not be stored is refused, once for each connection in `failed`.
+    fn give_out(
+        &mut self,
+        answer: Answer,
+        committed: Committed,
+        failed: &mut BTreeSet<ConnectionId>,
+    ) {
         match answer {
             Answer::Stored {
                 connection,
-                batch,
-                count,
-            } if committed.bets => {
-                journal::batch_stored(count, &batch);
-                self.reply(connection, Reply::RegisterBetOk);
-            }
-            Answer::Stored {
-                connection, count, ..
+                agency,
+                documents,
             } => {
-                // The first of its batches is answered, and the connection is closed with that.
-                if self.connections.contains_key(&connection) {
+                if committed.bets || documents.is_empty() {
+                    self.counts.bets += documents.len() as u64;
+                    self.counts.batches += u64::from(!documents.is_empty());
+                    log_lines::batch_stored(&documents);
+                    self.reply(connection, Reply::Stored);
+                } else if failed.insert(connection) {
                     let news = RefusalNews {
-                        agency: self.agency_of(connection),
-                        batch: Some(count),
-                        reason: Code::NotStored.to_string(),
+                        agency,
+                        batch: Some(documents.len()),
                     };
-                    journal::request_refused(Code::NotStored, &news);
-                    self.reply_and_close(connection, Code::NotStored);
+                    log_lines::request_refused(&Code::NotStored.into(), &news);
+                    self.refuse_unstored(connection, agency);
                 }
             }
-            Answer::Closing { agency, .. } if committed.closings => {
-                self.agencies.confirm_closing();
-                journal::agency_finished(agency, self.agencies.missing());
-                self.begin_draw_when_due(false);
-            }
-            Answer::Closing { connection, agency } => {
-                self.agencies.reopen(agency);
-                self.reply_and_close(connection, Code::NotStored);
+            Answer::Finished {
+                connection,
+                agency,
+                is_news,
+            } => {
+                if !committed.closings && is_news {
+                    self.agencies.reopen(agency);
+                    // Another connection may have taken over since, and wait already.
+                    let current = self.agencies.connection(agency);
+                    let current = current.map(|current| current.id);
+                    for connection in [Some(connection), current].into_iter().flatten() {
+                        if failed.insert(connection) {
+                            self.refuse_unstored(connection, Some(agency));
+                        }
+                    }
+                    return;
+                }
+                if is_news {
+                    self.agencies.confirm_finish();
+                    log_lines::agency_finished(agency, self.agencies.missing());
+                    self.begin_draw_when_due();
+                }
+                self.reply(connection, Reply::Finished);
             }
             Answer::Welcome {
                 connection,
@@ -194,71 +230,107 @@ impl<F: DiskFile> Central<F> {
             } => {
                 if committed.closings || !counts_staged {
                     self.reply(connection, Reply::Welcome(welcome));
-                } else {
-                    self.reply_and_close(connection, Code::NotStored);
+                } else if failed.insert(connection) {
+                    self.refuse_unstored(connection, None);
                 }
             }
             Answer::Status { connection } => {
                 let report = self.status();
-                self.reply(connection, Reply::StatusReport(report));
+                self.reply(connection, Reply::Status(report));
             }
-            Answer::Refusal {
+            Answer::Refused {
                 connection,
-                code,
+                refusal,
                 news,
             } => {
                 if let Some(news) = news {
-                    journal::request_refused(code, &news);
+                    log_lines::request_refused(&refusal, &news);
                 }
-                self.reply_and_close(connection, code);
+                self.reply(connection, Reply::Refused(refusal));
             }
         }
     }
 
     fn reply(&mut self, connection: ConnectionId, reply: Reply) {
-        if self.connections.contains_key(&connection) {
-            self.outputs.push(Output::Reply(connection, reply));
+        if let Reply::Refused(refusal) = &reply {
+            self.counts.refusals[usize::from(refusal.code.number()) - 1] += 1;
         }
+        self.outputs.push(Output::Reply(connection, reply));
     }
 
-    fn reply_and_close(&mut self, connection: ConnectionId, code: Code) {
-        if self.connections.contains_key(&connection) {
-            self.disconnected(connection);
-            let reply = Reply::RegisterBetFailed(code);
-            self.outputs.push(Output::LastReply(connection, reply));
+    fn refuse_unstored(&mut self, connection: ConnectionId, agency: Option<u32>) {
+        if let Some(agency) = agency {
+            self.agencies.leave(agency, connection);
         }
+        self.reply(connection, Reply::Refused(Code::NotStored.into()));
     }
 
-    /// Begins the draw when every agency has closed; with no agencies there is none.
-    pub(super) fn begin_draw_when_due(&mut self, is_repeated: bool) {
+    /// Begins the draw when every agency has finished; with no agencies there is none.
+    pub(super) fn begin_draw_when_due(&mut self) {
         let is_due = self.rules.agencies > 0 && self.agencies.missing() == 0;
         if is_due && matches!(self.draw, DrawState::Pending) {
             let draw = self.store.begin_draw(self.rules.winning_number);
-            self.draw = DrawState::Drawing {
-                draw: Box::new(draw),
-                is_repeated,
-            };
+            self.draw = DrawState::Drawing(Box::new(draw));
         }
     }
 
-    fn advance_draw(&mut self, elapsed: Duration) -> Result<(), TurnError> {
-        if let DrawState::Drawing { draw, is_repeated } = &mut self.draw {
+    fn advance_draw(&mut self, now: Duration) -> Result<(), TurnError> {
+        if let DrawState::Drawing(draw) = &mut self.draw {
             let winners = self.store.advance_draw(draw).map_err(TurnError::Draw)?;
             if let Some(winners) = winners {
-                if !*is_repeated {
-                    journal::drawn();
-                    journal::day_summed_up(&DaySummary {
-                        agencies: self.rules.agencies,
-                        bets: (1..=self.rules.agencies)
-                            .map(|agency| self.store.tally(agency).bets)
-                            .sum(),
-                        winners: winners.values().map(Vec::len).sum(),
-                        duration: elapsed.saturating_sub(self.began.unwrap_or(elapsed)),
-                    });
-                }
-                self.draw = DrawState::Held(winners);
+                self.end_draw(winners, now)?;
             }
         }
+        if let DrawState::Recording {
+            winners,
+            record,
+            due,
+        } = &mut self.draw
+            && *due <= now
+        {
+            match self.store.record_draw(*record) {
+                Ok(()) => {
+                    self.draw = DrawState::Held(std::mem::take(winners));
+                    self.note_storage_works();
+                }
+                Err(error) if error.is_fatal() => return Err(logged(error)),
+                Err(error) => {
+                    *due = now + DRAW_RETRY;
+                    self.note_storage_fails(&error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the winners. A draw that is on file must be this one; another is told to the log before it
+    /// is written, so that no crash leaves it unsaid.
+    fn end_draw(&mut self, winners: Winners, now: Duration) -> Result<(), TurnError> {
+        let agencies = self.rules.agencies;
+        let found = DrawRecord {
+            winning_number: self.rules.winning_number,
+            agencies,
+            bets: self.bets(),
+            winners: winners
+                .range(1..=agencies)
+                .map(|(_, winners)| winners.len() as u64)
+                .sum(),
+        };
+        self.draw = match self.store.draw() {
+            Some(recorded) if recorded == found => DrawState::Held(winners),
+            Some(recorded) => return Err(TurnError::OtherDraw { recorded, found }),
+            None => {
+                log_lines::drawn(&DaySummary {
+                    record: found,
+                    duration: now.saturating_sub(self.began.unwrap_or(now)),
+                });
+                DrawState::Recording {
+                    winners,
+                    record: found,
+                    due: now,
+                }
+            }
+        };
         Ok(())
     }
 
@@ -267,28 +339,45 @@ impl<F: DiskFile> Central<F> {
             return;
         };
         while let Some((_, agency)) = self.agencies.first_parked() {
-            self.agencies.unpark(agency, Phase::Informed);
+            let reply = match self.agencies.phase(agency) {
+                Phase::Waiting {
+                    awaits: Awaits::Draw,
+                    ..
+                } => {
+                    self.agencies.unpark(agency, Phase::Finished);
+                    Reply::DrawHeld
+                }
+                _ => {
+                    self.agencies.unpark(agency, Phase::Informed);
+                    Reply::Winners(winners.get(&agency).cloned().unwrap_or_default())
+                }
+            };
             if let Some(connection) = self.agencies.connection(agency) {
-                let documents = winners.get(&agency).cloned().unwrap_or_default();
-                let reply = Reply::InformWinners(documents);
-                self.outputs.push(Output::Reply(connection, reply));
+                self.outputs.push(Output::Reply(connection.id, reply));
             }
         }
     }
 
-    fn expire_parked(&mut self, elapsed: Duration) {
+    fn expire_parked(&mut self, now: Duration) {
         let mut missing = None;
         while let Some((deadline, agency)) = self.agencies.first_parked() {
-            if deadline > elapsed {
+            if deadline > now {
                 return;
             }
-            self.agencies.unpark(agency, Phase::Closed);
+            self.agencies.unpark(agency, Phase::Finished);
             let missing =
                 missing.get_or_insert_with(|| self.agencies.missing_numbers(MISSING_NAMED_MAX));
-            journal::draw_timed_out(agency, missing);
+            log_lines::draw_timed_out(agency, self.agencies.missing(), missing);
             if let Some(connection) = self.agencies.connection(agency) {
-                self.reply_and_close(connection, Code::DrawTimeout);
+                self.agencies.leave(agency, connection.id);
+                self.reply(connection.id, Reply::Refused(Code::DrawTimeout.into()));
             }
         }
     }
+}
+
+/// Tells the log why the server ends.
+fn logged(error: CommitError) -> TurnError {
+    log_lines::storage_lost(&error);
+    error.into()
 }

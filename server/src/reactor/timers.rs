@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use crate::layers::ConnectionId;
+use crate::connection::ConnectionId;
 
 /// Times of closed connections that are kept because removing them is not worth the while.
 const CLOSED_MAX: usize = 4096;

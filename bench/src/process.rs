@@ -1,0 +1,156 @@
+//! The real programs as processes, and what they use.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Where the server stores, in the folder that it runs in.
+pub const STORAGE: &str = "storage";
+
+/// How often the log is looked at while the server starts, which bounds the error of its start.
+const LOOK_INTERVAL: Duration = Duration::from_micros(100);
+
+/// Connections that may wait to be accepted; the system's own bound is usually this one too.
+const BACKLOG: &str = "4096";
+
+/// A child process that does not outlive us.
+pub struct Process(pub Child);
+
+impl Process {
+    /// Starts `command` with no environment but `settings`: a leftover setting could hide in ours.
+    pub fn start(command: &mut Command, settings: &[(&str, &str)]) -> Result<Process> {
+        let name = command.get_program().to_owned();
+        let settings = settings.iter().copied();
+        let command = command.env_clear().envs(settings).stdin(Stdio::null());
+        let child = command.spawn();
+        Ok(Process(child.with_context(|| name.display().to_string())?))
+    }
+
+    /// What it has used since its start.
+    fn usage(&self) -> Result<Usage> {
+        let process = procfs::process::Process::new(self.0.id() as i32)?;
+        let tasks = process.tasks()?.flatten();
+        let cpu_ns = tasks.map(|task| Ok(task.schedstat()?.sum_exec_runtime));
+        let peak_kib = process.status()?.vmhwm.context("no VmHWM in /proc")?;
+        Ok(Usage {
+            cpu_seconds: cpu_ns.sum::<Result<u64>>()? as f64 / 1e9,
+            kernel_seconds: seconds(process.stat()?.stime),
+            peak_mib: peak_kib as f64 / 1024.0,
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed, and nothing here can fail otherwise.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a process has used.
+pub struct Usage {
+    /// Time on a processor, as the scheduler counts it.
+    pub cpu_seconds: f64,
+    /// The part of it in the kernel, in ticks of 10 ms.
+    pub kernel_seconds: f64,
+    /// The most memory it had at once (VmHWM).
+    pub peak_mib: f64,
+}
+
+/// Seconds that the processes used which we started and saw end, in ticks of 10 ms.
+pub fn cpu_seconds_of_ended_children() -> Result<f64> {
+    let stat = procfs::process::Process::myself()?.stat()?;
+    Ok(seconds((stat.cutime + stat.cstime) as u64))
+}
+
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / procfs::ticks_per_second() as f64
+}
+
+/// The real server, running. It logs as it does by default, into a file.
+pub struct Server {
+    process: Process,
+    log: PathBuf,
+    pub address: SocketAddr,
+    /// From its start to listening.
+    pub start_time: Duration,
+    usage_at_start: Usage,
+}
+
+impl Server {
+    /// Starts `command`, which is the server or a tracer of it, in `folder`, and waits until it
+    /// listens.
+    pub fn start(
+        mut command: Command,
+        folder: &Path,
+        agencies: usize,
+        durability: &str,
+    ) -> Result<Server> {
+        let log = folder.join("server.log");
+        let output = File::create(&log)?;
+        command.stdout(output.try_clone()?).stderr(output);
+        let settings = [
+            ("SERVER_PORT", "0"),
+            ("SERVER_BIND", "127.0.0.1"),
+            ("SERVER_LISTEN_BACKLOG", BACKLOG),
+            ("STORAGE_DIR", STORAGE),
+            ("NUM_AGENCIES", &agencies.to_string()),
+            ("DURABILITY", durability),
+        ];
+        let started = Instant::now();
+        // A configuration file of the user's would change the run; in the folder is none.
+        let mut process = Process::start(command.current_dir(folder), &settings)?;
+        let address = loop {
+            let logged = fs::read_to_string(&log)?;
+            if let Some(address) = listening_address(&logged) {
+                break address;
+            }
+            let is_running = process.0.try_wait()?.is_none();
+            ensure!(is_running, "the server did not start:\n{logged}");
+            sleep(LOOK_INTERVAL);
+        };
+        Ok(Server {
+            start_time: started.elapsed(),
+            usage_at_start: process.usage()?,
+            process,
+            log,
+            address,
+        })
+    }
+
+    /// What it has used since it began to listen; the peak is that since its start.
+    pub fn usage(&self) -> Result<Usage> {
+        let (now, before) = (self.process.usage()?, &self.usage_at_start);
+        Ok(Usage {
+            cpu_seconds: now.cpu_seconds - before.cpu_seconds,
+            kernel_seconds: now.kernel_seconds - before.kernel_seconds,
+            ..now
+        })
+    }
+
+    /// Asks it to shut down, and checks that it did so and has logged no failure.
+    pub fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.process.0), Signal::TERM)?;
+        let status = self.process.0.wait()?;
+        let log = fs::read_to_string(&self.log)?;
+        let failure = log.lines().find(|line| line.contains("result: fail"));
+        let is_well = status.success() && failure.is_none();
+        ensure!(is_well, "the server: {status}, {failure:?}");
+        Ok(())
+    }
+}
+
+/// Where the server says that it listens, once the line is whole.
+fn listening_address(log: &str) -> Option<SocketAddr> {
+    let (_, behind) = log.split_once("action: listen |")?;
+    let (line, _) = behind.split_once('\n')?;
+    let (ip, port) = line.split_once("| ip: ")?.1.split_once(" | port: ")?;
+    format!("{ip}:{port}").parse().ok()
+}

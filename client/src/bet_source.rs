@@ -1,0 +1,102 @@
+//! Where an agency's bets come from: its file, or the environment.
+
+mod csv_file;
+
+use std::io;
+use std::path::PathBuf;
+
+use lottery_core::bet::{Bet, BetText, InvalidBet};
+use thiserror::Error;
+
+pub use csv_file::{CsvFile, RowError, RowProblem};
+
+/// An agency's valid bets, one after the other and as often as they are needed: an agency that
+/// reconnects goes through the first ones again, to check that the central has the same.
+pub trait BetSource {
+    /// Goes back to the first bet. Fails when the source cannot be read.
+    fn rewind(&mut self) -> Result<(), SourceError>;
+
+    /// Hands the next bet to `take` and gives back what that makes of it, or `None` after the last
+    /// bet. What is no valid bet is reported and left out. Fails when the source cannot be read.
+    fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError>;
+
+    /// How many rows were no valid bets, as far as the source was read.
+    fn rejected(&self) -> u64;
+
+    /// Bytes of the source before the bet given last, or, behind the last one, all of them.
+    fn offset(&self) -> u64 {
+        0
+    }
+}
+
+/// Why the next bet cannot be had.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// This file cannot be read.
+    #[error("{}: {}", .0.display(), .1)]
+    Read(PathBuf, io::Error),
+    /// This file has rows, and none of them is a bet: it is another file than was meant.
+    #[error("no row of {} is a bet: {}", .0.display(), .1)]
+    NoBets(PathBuf, String),
+}
+
+/// The bet of an agency that has a single one.
+#[derive(Clone, Debug)]
+pub struct SingleBet {
+    agency: u32,
+    fields: [String; 5],
+    is_taken: bool,
+}
+
+impl SingleBet {
+    /// The bet that the texts spell, or the first field that is not valid.
+    pub fn new(agency: u32, text: &BetText<'_>) -> Result<SingleBet, InvalidBet> {
+        Bet::from_text(agency, text)?;
+        let fields = [
+            text.first_name,
+            text.last_name,
+            text.document,
+            text.birthdate,
+            text.number,
+        ];
+        Ok(SingleBet {
+            agency,
+            fields: fields.map(|field| String::from_utf8_lossy(field).into_owned()),
+            is_taken: false,
+        })
+    }
+
+    /// The bet.
+    pub fn bet(&self) -> Bet<'_> {
+        let bet = Bet::from_text(self.agency, &bet_text(self.fields.each_ref()));
+        bet.expect("the fields were those of a valid bet")
+    }
+}
+
+impl BetSource for SingleBet {
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.is_taken = false;
+        Ok(())
+    }
+
+    fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
+        let is_first = !std::mem::replace(&mut self.is_taken, true);
+        Ok(is_first.then(|| take(&self.bet())))
+    }
+
+    fn rejected(&self) -> u64 {
+        0
+    }
+}
+
+/// The fields of a row, in the order of an agency's file.
+fn bet_text<'a, F: AsRef<[u8]> + ?Sized>(fields: [&'a F; 5]) -> BetText<'a> {
+    let [first_name, last_name, document, birthdate, number] = fields.map(F::as_ref);
+    BetText {
+        first_name,
+        last_name,
+        document,
+        birthdate,
+        number,
+    }
+}

@@ -1,0 +1,44 @@
+//! The central, in this process.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use lottery_core::store::BETS_FILE;
+use lottery_program::settings::defaults;
+use server::config::Config;
+use server::event_loop::catch_signals;
+use server::start::{self, LotteryLoop};
+
+use crate::{Options, certificates};
+
+/// A central that listens on free ports of loopback, for agencies and for viewers; nothing when a signal came
+/// first. It stores in `folder`, unless another one is to be kept.
+pub fn open(options: &Options, folder: &Path) -> Result<Option<LotteryLoop>> {
+    let signals = catch_signals().context("catching signals")?;
+    let storage = options.keep.clone();
+    let storage = storage.unwrap_or_else(|| folder.join("storage"));
+    ensure!(
+        !storage.join(BETS_FILE).exists(),
+        "--keep {}: it has bets already; choose a folder that no lottery has used",
+        storage.display()
+    );
+    fs::create_dir_all(&storage).with_context(|| storage.display().to_string())?;
+    let files = certificates::files(certificates::CENTRAL, folder);
+    let [tls_client_ca, tls_cert, tls_key] = files.map(|file| options.tls.then_some(file));
+    let config = Config {
+        server_port: 0,
+        http_port: Some(0),
+        num_agencies: options.agencies,
+        winning_number: options.winning_number,
+        storage_dir: storage,
+        // A paced agency may be silent for long.
+        idle_timeout: None,
+        tls_client_ca,
+        tls_cert,
+        tls_key,
+        ..defaults()
+    };
+    // Agencies, their watchers and files: any system has as many descriptors.
+    start::lottery(&config, config.limits(1024), signals)
+}

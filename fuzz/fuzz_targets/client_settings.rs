@@ -1,5 +1,0 @@
-//! The client's YAML file.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lottery_properties::settings::check_client(input));

@@ -1,0 +1,127 @@
+//! The `frames` dialect: binary frames, little-endian, with texts inside.
+//!
+//! Request: `u8` kind, `u32` payload size, `u32` agency, payload.
+//!
+//! | kind | request | payload |
+//! | --- | --- | --- |
+//! | 0 | one bet | `first,last,document,birthdate,number` |
+//! | 1 | batch | per bet `u32` size and the same text |
+//! | 2 | end of bets | empty |
+//! | 3 | get winners | empty |
+//!
+//! Reply: `u8` kind, `u32` payload size, payload. Kind 0 acknowledges with one byte, 0 for stored and
+//! 1 for refused; kind 1 says that the draw was held; kind 2 has the DNIs in decimal, joined by `,`.
+
+use super::fields::{Fields, field_at};
+use super::text::{BetFormat, encode_documents};
+use super::{After, Codec, Scan};
+use crate::message::{Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request};
+
+/// Bytes of a request in front of its payload.
+const HEADER_BYTES: usize = 1 + 4 + 4;
+
+const BETS: BetFormat = BetFormat {
+    separator: b',',
+    trims: false,
+};
+
+/// The codec.
+#[derive(Debug)]
+pub struct Frames {
+    bytes_max: usize,
+}
+
+impl Frames {
+    /// A codec that accepts requests of at most `bytes_max` bytes.
+    pub fn new(bytes_max: usize) -> Frames {
+        Frames { bytes_max }
+    }
+}
+
+impl Codec for Frames {
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
+        if let Some(kind @ 4..) = bytes.first() {
+            return Err(unknown_kind(*kind));
+        }
+        match field_at(bytes, 1).map(u32::from_le_bytes) {
+            None => Ok(Scan::of_length(HEADER_BYTES, bytes)),
+            Some(size) => {
+                let length = HEADER_BYTES as u64 + u64::from(size);
+                Scan::of_claim(length, bytes, self.bytes_max)
+            }
+        }
+    }
+
+    fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
+        let mut fields = Fields(message);
+        let [kind] = fields.array()?;
+        fields.array::<4>()?;
+        let agency = u32::from_le_bytes(fields.array()?);
+        let payload = fields.0;
+        let request = match kind {
+            0 => {
+                let bet = std::iter::once_with(|| BETS.bet_of_agency(agency, payload));
+                Request::Bets(Batch::collect(Some(agency), bet)?)
+            }
+            1 => {
+                let bets = std::iter::from_fn(|| next_bet(agency, &mut fields).transpose());
+                Request::Bets(Batch::collect(Some(agency), bets)?)
+            }
+            2 => {
+                fields.end()?;
+                Request::Finish {
+                    awaits: Awaits::Draw,
+                }
+            }
+            3 => {
+                fields.end()?;
+                Request::Winners
+            }
+            other => return Err(unknown_kind(other)),
+        };
+        Ok(Message {
+            agency: Some(agency),
+            request,
+        })
+    }
+
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+        match reply {
+            Reply::Stored | Reply::Finished => encode_frame(0, out, |out| out.push(0)),
+            Reply::Refused(_) => encode_frame(0, out, |out| out.push(1)),
+            Reply::DrawHeld => encode_frame(1, out, |_| ()),
+            Reply::Winners(documents) => {
+                encode_frame(2, out, |out| encode_documents(documents, b',', out));
+            }
+            Reply::Welcome(_) | Reply::Status(_) => {}
+        }
+        After::of(reply)
+    }
+}
+
+fn unknown_kind(kind: u8) -> Refusal {
+    Refusal::new(
+        Code::UnknownMessage,
+        format!("frame kind {kind} is unknown"),
+    )
+}
+
+fn next_bet<'a>(agency: u32, fields: &mut Fields<'a>) -> Result<Option<FoundBet<'a>>, Refusal> {
+    if fields.0.is_empty() {
+        return Ok(None);
+    }
+    let size = u32::from_le_bytes(fields.array()?);
+    let text = fields.bytes(size.into())?;
+    BETS.bet_of_agency(agency, text).map(Some)
+}
+
+fn encode_frame(kind: u8, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
+    out.push(kind);
+    let size_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let start = out.len();
+    payload(out);
+    // Winners are bounded by the bets that were sent, far below four gigabytes.
+    let size = (out.len() - start) as u32;
+    out[size_at..start].copy_from_slice(&size.to_le_bytes());
+}

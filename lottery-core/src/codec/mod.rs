@@ -1,0 +1,147 @@
+//! From bytes to [messages](crate::message) and back, in each of the dialects that agencies speak.
+//!
+//! Reading is in two steps. [`Codec::scan`] answers "is a whole message here?" without building
+//! anything, and refuses what is too large before it has arrived. [`Codec::parse`] may then assume
+//! that the message is whole. In between, an [`Inbox`] keeps the bytes of a message that arrives
+//! in pieces.
+//!
+//! A dialect is one file of this folder and a line in [`DIALECTS`]; `docs/DIALECTS.md` has their
+//! bytes.
+
+mod fields;
+mod flags;
+mod frames;
+mod inbox;
+mod lines;
+pub mod native;
+mod sized;
+mod text;
+
+use std::fmt::Debug;
+
+use crate::message::{Message, Refusal, Reply};
+
+pub use inbox::Inbox;
+
+/// One connection's side of a dialect. Made when the connection is accepted, and told every message
+/// in order, since some dialects say only once which agency speaks.
+pub trait Codec: Debug {
+    /// Looks for a whole message at the front of `bytes`, which are those of the last call and
+    /// perhaps more behind them, unless that call found a message.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes cannot become a message; the codec is of no further use then.
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
+
+    /// Reads a message that [`Codec::scan`] found whole.
+    ///
+    /// # Errors
+    ///
+    /// When the message contradicts itself; the codec is of no further use then.
+    fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal>;
+
+    /// Appends a reply, if the dialect has a word for it, and says what becomes of the connection.
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After;
+}
+
+/// What is at the front of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// A message of this many bytes.
+    Whole(usize),
+    /// No whole message yet.
+    Incomplete {
+        /// A lower bound on its bytes, more than there are, where the dialect tells lengths.
+        at_least: Option<usize>,
+    },
+}
+
+impl Scan {
+    /// What a message of `length` bytes is, when `bytes` is what there is of it.
+    fn of_length(length: usize, bytes: &[u8]) -> Scan {
+        if bytes.len() < length {
+            Scan::Incomplete {
+                at_least: Some(length),
+            }
+        } else {
+            Scan::Whole(length)
+        }
+    }
+
+    /// As [`Scan::of_length`], for a length that a peer claims.
+    fn of_claim(length: u64, bytes: &[u8], bytes_max: usize) -> Result<Scan, Refusal> {
+        match usize::try_from(length) {
+            Ok(length) if length <= bytes_max => Ok(Scan::of_length(length, bytes)),
+            _ => Err(too_large(length, bytes_max)),
+        }
+    }
+}
+
+fn too_large(length: u64, bytes_max: usize) -> Refusal {
+    Refusal::malformed(format!(
+        "a message of at least {length} bytes, and at most {bytes_max} are accepted"
+    ))
+}
+
+/// What becomes of a connection behind a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It stays open.
+    StaysOpen,
+    /// The central closes it once the reply is sent.
+    Closes,
+}
+
+impl After {
+    /// What every dialect does behind a refusal, and most behind nothing else.
+    fn of(reply: &Reply) -> After {
+        match reply {
+            Reply::Refused(_) => After::Closes,
+            _ => After::StaysOpen,
+        }
+    }
+}
+
+/// A wire format.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Its name in the settings and the log.
+    pub name: &'static str,
+    /// Makes the codec of a new connection, which accepts messages of at most so many bytes.
+    pub codec: fn(usize) -> Box<dyn Codec>,
+}
+
+/// Every dialect. The first is the default.
+pub static DIALECTS: [Dialect; 5] = [
+    Dialect {
+        name: "native",
+        codec: |bytes_max| Box::new(native::Native::new(bytes_max)),
+    },
+    Dialect {
+        name: "frames",
+        codec: |bytes_max| Box::new(frames::Frames::new(bytes_max)),
+    },
+    Dialect {
+        name: "flags",
+        codec: |bytes_max| Box::new(flags::Flags::new(bytes_max)),
+    },
+    Dialect {
+        name: "lines",
+        codec: |bytes_max| Box::new(lines::Lines::new(bytes_max)),
+    },
+    Dialect {
+        name: "sized",
+        codec: |bytes_max| Box::new(sized::Sized::new(bytes_max)),
+    },
+];
+
+impl Dialect {
+    /// The dialect of this name.
+    pub fn named(name: &str) -> Option<&'static Dialect> {
+        DIALECTS.iter().find(|dialect| dialect.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The `sized` dialect: UTF-8 text behind its size in eight ASCII digits, in both directions.
+//!
+//! | message | body | answer's body |
+//! | --- | --- | --- |
+//! | batch | `agency;count` and `\n`, then per bet `first;last;document;birthdate;number` and `\n` | `success;Batch stored successfully.` or `error;` and the reason |
+//! | end | `END` | the DNIs joined by `;`, or `NO_WINNERS` |
+
+use memchr::memchr;
+
+use super::fields::field_at;
+use super::text::{BetFormat, encode_documents, parse_agency, parse_count, pieces};
+use super::{After, Codec, Scan};
+use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
+
+/// Digits in front of a body.
+const SIZE_BYTES: usize = 8;
+
+const FORMAT: BetFormat = BetFormat {
+    separator: b';',
+    trims: false,
+};
+
+/// The codec.
+#[derive(Debug)]
+pub struct Sized {
+    bytes_max: usize,
+}
+
+impl Sized {
+    /// A codec that accepts messages of at most `bytes_max` bytes, their sizes included.
+    pub fn new(bytes_max: usize) -> Sized {
+        Sized { bytes_max }
+    }
+}
+
+impl Codec for Sized {
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
+        if let Some(size) = field_at::<SIZE_BYTES>(bytes, 0) {
+            let length = SIZE_BYTES as u64 + u64::from(parse_count("the size", &size)?);
+            return Scan::of_claim(length, bytes, self.bytes_max);
+        }
+        match bytes.iter().all(u8::is_ascii_digit) {
+            true => Ok(Scan::of_length(SIZE_BYTES, bytes)),
+            false => Err(Refusal::malformed("a size that is no number")),
+        }
+    }
+
+    fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
+        let body = message.get(SIZE_BYTES..).unwrap_or_default();
+        if body == b"END" {
+            return Ok(Message {
+                agency: None,
+                request: Request::Finish {
+                    awaits: Awaits::Winners,
+                },
+            });
+        }
+        let batch = parse_batch(body)?;
+        Ok(Message {
+            agency: batch.agency,
+            request: Request::Bets(batch),
+        })
+    }
+
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+        match reply {
+            Reply::Stored => encode_body(b"success;Batch stored successfully.", out),
+            Reply::Refused(refusal) => {
+                encode_body(format!("error;{}", refusal.reason).as_bytes(), out);
+            }
+            Reply::Winners(documents) if documents.is_empty() => encode_body(b"NO_WINNERS", out),
+            Reply::Winners(documents) => {
+                let mut body = Vec::new();
+                encode_documents(documents, b';', &mut body);
+                encode_body(&body, out);
+            }
+            Reply::Welcome(_) | Reply::Finished | Reply::DrawHeld | Reply::Status(_) => {}
+        }
+        After::of(reply)
+    }
+}
+
+fn parse_batch(body: &[u8]) -> Result<Batch<'_>, Refusal> {
+    let end = memchr(b'\n', body).unwrap_or(body.len());
+    let (header, bets) = body.split_at(end);
+    let separator = memchr(b';', header).ok_or_else(|| {
+        Refusal::malformed("a body that is neither END nor begins with agency;count")
+    })?;
+    let agency = parse_agency(&header[..separator])?;
+    let count = parse_count("the number of bets", &header[separator + 1..])?;
+    let bets = bets.strip_prefix(b"\n").unwrap_or(bets);
+    let bets = bets.strip_suffix(b"\n").unwrap_or(bets);
+    let bets = pieces(bets, b'\n').map(|bet| FORMAT.bet_of_agency(agency, bet));
+    let batch = Batch::collect(Some(agency), bets)?;
+    if batch.count != count as usize {
+        let reason = format!("{} bets, announced as {count}", batch.count);
+        return Err(Refusal::malformed(reason));
+    }
+    Ok(batch)
+}
+
+fn encode_body(body: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{:08}", body.len()).as_bytes());
+    out.extend_from_slice(body);
+}

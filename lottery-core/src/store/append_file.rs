@@ -1,0 +1,99 @@
+//! A file that only grows, and what of it is certain.
+
+use std::io;
+
+use super::CommitError;
+use super::disk::{Disk, DiskFile};
+
+/// A file that records are appended to.
+#[derive(Debug)]
+pub(super) struct AppendFile<F> {
+    pub name: &'static str,
+    pub file: F,
+    /// Bytes of whole records.
+    pub bytes: u64,
+    /// Bytes that a good sync has covered.
+    synced_bytes: u64,
+    /// Whether something was written or cut since then.
+    is_unsynced: bool,
+}
+
+impl<F: DiskFile> AppendFile<F> {
+    /// A file of which the first `bytes` are good and on the medium.
+    pub fn new(name: &'static str, file: F, bytes: u64) -> AppendFile<F> {
+        AppendFile {
+            name,
+            file,
+            bytes,
+            synced_bytes: bytes,
+            is_unsynced: false,
+        }
+    }
+
+    /// Whether something was appended since the last sync. An append that was undone counts as well:
+    /// until the cut is on the medium, a power cut may bring its rows back.
+    pub fn is_unsynced(&self) -> bool {
+        self.is_unsynced
+    }
+
+    /// Says that the file on `disk` is still this one, as long as it was left.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Gone`], when somebody removed, renamed, replaced or cut it.
+    pub fn expect_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
+        let is_untouched = disk
+            .still_has(self.name, &self.file)
+            .and_then(|is_same| Ok(is_same && self.file.bytes()? == self.bytes));
+        match is_untouched {
+            Ok(true) => Ok(()),
+            _ => Err(CommitError::Gone { file: self.name }),
+        }
+    }
+
+    /// Appends records. The inner error means that the file was cut back to where it was.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::InDoubt`], when that failed too.
+    pub fn append(&mut self, records: &[u8]) -> Result<io::Result<()>, CommitError> {
+        self.is_unsynced = true;
+        let result = self.file.write_at(self.bytes, records);
+        match result {
+            Ok(()) => self.bytes += records.len() as u64,
+            Err(_) => self.file.truncate(self.bytes).map_err(|error| {
+                let operation = "undoing a failed append";
+                self.in_doubt(operation, error)
+            })?,
+        }
+        Ok(result)
+    }
+
+    /// Waits until everything appended is on the medium.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::InDoubt`]. The system may have given up the pages that it could not write, and
+    /// still show them to every reader. What was appended since the last good sync is therefore cut
+    /// off, if the disk lets it be, and the next opening writes again what it believes.
+    pub fn sync(&mut self) -> Result<(), CommitError> {
+        if !self.is_unsynced {
+            return Ok(());
+        }
+        if let Err(error) = self.file.sync() {
+            let _ = self.file.truncate(self.synced_bytes);
+            return Err(self.in_doubt("sync", error));
+        }
+        self.synced_bytes = self.bytes;
+        self.is_unsynced = false;
+        Ok(())
+    }
+
+    fn in_doubt(&self, operation: &'static str, error: io::Error) -> CommitError {
+        CommitError::InDoubt {
+            file: self.name,
+            operation,
+            error,
+        }
+    }
+}

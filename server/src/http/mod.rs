@@ -1,0 +1,341 @@
+//! HTTP for those who watch: the board, its data, metrics and health.
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `/` | the board: one page without outside resources |
+//! | `/events` | its state as server-sent events, at most one a [`TICK`] |
+//! | `/status.json` | the same as data |
+//! | `/metrics` | for Prometheus |
+//! | `/healthz` | 200 while the server makes turns |
+//! | `/readyz` | 200 while it stores bets, 503 while the disk refuses |
+//!
+//! GET and HEAD; every connection is closed behind its answer, but for `/events`. A request is answered
+//! when the turn ends, by [`Http::end_turn`], which is shown the lottery then. Viewers have their own
+//! share of connections, bytes and time: see [`crate::limits`].
+
+mod metrics;
+mod state;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use httparse::{EMPTY_HEADER, Status};
+use lottery_core::codec::Scan;
+
+use crate::connection::{ConnectionId, Ending, Outgoing};
+use crate::limits::{EVENTS_SENT_PER_TURN, HTTP_HEADERS_MAX, HTTP_REQUEST_BYTES_MAX};
+use crate::service::{Class, Connections, Session};
+use state::History;
+
+pub use metrics::Metrics;
+pub use state::{AgencyState, State, Watched};
+
+/// The board's page.
+const BOARD: &str = include_str!("board.html");
+
+/// How often the state is looked at, and told to those who follow it if it has changed.
+pub const TICK: Duration = Duration::from_millis(500);
+
+/// How long a follower hears nothing when nothing changes: proxies close what is silent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A connection of somebody who watches.
+#[derive(Debug, Default)]
+pub struct HttpSession {
+    /// Whether it follows `/events`. Nothing more of it is read.
+    is_following: bool,
+    /// Whether its request was taken.
+    is_done: bool,
+}
+
+/// Why a request is not answered with what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is no HTTP.
+    BadRequest,
+    /// Its head is too large.
+    TooLarge,
+}
+
+impl Session for HttpSession {
+    type Fault = Fault;
+
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Fault> {
+        let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
+        match httparse::Request::new(&mut headers).parse(bytes) {
+            Ok(Status::Complete(length)) => Ok(Scan::Whole(length)),
+            Ok(Status::Partial) if bytes.len() < HTTP_REQUEST_BYTES_MAX => {
+                Ok(Scan::Incomplete { at_least: None })
+            }
+            Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => Err(Fault::TooLarge),
+            Err(_) => Err(Fault::BadRequest),
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::Viewer
+    }
+
+    fn is_parked(&self) -> bool {
+        self.is_following || self.is_done
+    }
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+struct Asked {
+    path: String,
+    has_body: bool,
+}
+
+/// The viewers, and what they are shown.
+#[derive(Debug)]
+pub struct Http {
+    metrics: Metrics,
+    history: History,
+    /// Requests of this turn.
+    asked: Vec<(ConnectionId, Asked)>,
+    /// The state as an event, and when it was last looked at.
+    event: Rc<[u8]>,
+    looked_at: Option<Duration>,
+    event_sent_at: Duration,
+    followers: Vec<ConnectionId>,
+    /// Followers that were not sent the event yet.
+    owed: VecDeque<ConnectionId>,
+}
+
+impl Http {
+    /// HTTP without viewers.
+    pub fn new(metrics: Metrics) -> Http {
+        Http {
+            metrics,
+            history: History::default(),
+            asked: Vec::new(),
+            event: Rc::default(),
+            looked_at: None,
+            event_sent_at: Duration::ZERO,
+            followers: Vec::new(),
+            owed: VecDeque::new(),
+        }
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Takes a request that [`HttpSession`] found whole.
+    pub fn request(
+        &mut self,
+        id: ConnectionId,
+        session: &mut HttpSession,
+        message: &[u8],
+        outgoing: &mut Outgoing,
+    ) {
+        session.is_done = true;
+        let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut headers);
+        if request.parse(message).is_err() {
+            return refuse(Fault::BadRequest, outgoing);
+        }
+        let path = request.path.unwrap_or_default();
+        let path = path.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let has_body = match request.method {
+            Some("GET") => true,
+            Some("HEAD") => false,
+            _ => {
+                let refusal = Response::text("405 Method Not Allowed", "GET and HEAD only\n");
+                return refusal.with_header("Allow: GET, HEAD").send(true, outgoing);
+            }
+        };
+        self.asked.push((id, Asked { path, has_body }));
+    }
+
+    /// A viewer is gone.
+    pub fn disconnected(&mut self, id: ConnectionId, session: &HttpSession) {
+        if session.is_following {
+            self.followers.retain(|follower| *follower != id);
+        }
+    }
+
+    /// When the state is to be looked at again.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        if !self.owed.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        Some(self.looked_at.map_or(Duration::ZERO, |at| at + TICK))
+    }
+
+    /// Answers this turn's requests and tells the followers what has changed.
+    pub fn end_turn(
+        &mut self,
+        now: Duration,
+        watched: &impl Watched,
+        connections: &mut impl Connections<HttpSession>,
+    ) {
+        self.look(now, watched);
+        let mut pages = Pages::default();
+        for (id, asked) in std::mem::take(&mut self.asked) {
+            match asked.path.as_str() {
+                "/status.json" | "/events" => pages.make_status(&self.history, watched),
+                "/metrics" => pages.make_metrics(&self.metrics, watched, connections),
+                _ => {}
+            }
+            if let Some((session, outgoing)) = connections.get(id) {
+                self.answer(id, &asked, &pages, watched, session, outgoing);
+            }
+        }
+        for _ in 0..self.owed.len().min(EVENTS_SENT_PER_TURN) {
+            let Some(id) = self.owed.pop_front() else {
+                break;
+            };
+            // A follower that has not taken the last event skips this one.
+            if let Some((_, outgoing)) = connections.get(id)
+                && outgoing.unsent().is_empty()
+            {
+                outgoing.buffer().extend_from_slice(&self.event);
+            }
+        }
+    }
+
+    fn look(&mut self, now: Duration, watched: &impl Watched) {
+        if self.looked_at.is_some_and(|at| now < at + TICK) {
+            return;
+        }
+        self.looked_at = Some(now);
+        self.history.sample(now, watched);
+        if self.followers.is_empty() {
+            return;
+        }
+        let event = event(&json(&self.history.state(watched)));
+        if event != *self.event || now >= self.event_sent_at + HEARTBEAT {
+            self.event = event.into();
+            self.event_sent_at = now;
+            self.owed = self.followers.iter().copied().collect();
+        }
+    }
+
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        asked: &Asked,
+        pages: &Pages,
+        watched: &impl Watched,
+        session: &mut HttpSession,
+        outgoing: &mut Outgoing,
+    ) {
+        let response = match asked.path.as_str() {
+            "/" => Response::new("200 OK", "text/html; charset=utf-8", BOARD),
+            "/status.json" => Response::new("200 OK", "application/json", &*pages.status),
+            "/metrics" => Response::new("200 OK", metrics::CONTENT_TYPE, &*pages.metrics),
+            "/healthz" => Response::text("200 OK", "ok\n"),
+            "/readyz" if watched.is_storing() => Response::text("200 OK", "ready\n"),
+            "/readyz" => Response::text("503 Service Unavailable", "the disk refuses\n"),
+            "/events" if asked.has_body => {
+                session.is_following = true;
+                self.followers.push(id);
+                let head = head("200 OK", "text/event-stream");
+                outgoing.buffer().extend_from_slice(head.as_bytes());
+                outgoing.buffer().extend_from_slice(b"\r\nretry: 1000\n");
+                outgoing.buffer().extend_from_slice(&event(&pages.status));
+                return;
+            }
+            "/events" => Response::new("200 OK", "text/event-stream", ""),
+            _ => Response::text("404 Not Found", "no such page\n"),
+        };
+        response.send(asked.has_body, outgoing);
+    }
+}
+
+/// The pages that take work to make: each is made once in a turn, however many ask for it.
+#[derive(Default)]
+struct Pages {
+    status: String,
+    metrics: String,
+}
+
+impl Pages {
+    fn make_status(&mut self, history: &History, watched: &impl Watched) {
+        if self.status.is_empty() {
+            self.status = json(&history.state(watched));
+        }
+    }
+
+    fn make_metrics(
+        &mut self,
+        metrics: &Metrics,
+        watched: &impl Watched,
+        connections: &impl Connections<HttpSession>,
+    ) {
+        if self.metrics.is_empty() {
+            self.metrics = metrics.encode(watched, connections.census());
+        }
+    }
+}
+
+/// Says that a request is none.
+pub fn refuse(fault: Fault, outgoing: &mut Outgoing) {
+    let (status, text) = match fault {
+        Fault::BadRequest => ("400 Bad Request", "this is no HTTP request\n"),
+        Fault::TooLarge => (
+            "431 Request Header Fields Too Large",
+            "too large a request\n",
+        ),
+    };
+    Response::text(status, text).send(true, outgoing);
+}
+
+fn json(state: &State) -> String {
+    // Numbers, words and lists of them: there is nothing that could fail.
+    serde_json::to_string(state).unwrap_or_default()
+}
+
+fn event(status: &str) -> Vec<u8> {
+    format!("data: {status}\n\n").into_bytes()
+}
+
+fn head(status: &str, content_type: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nCache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'; \
+         style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'\r\n\
+         Connection: close\r\n"
+    )
+}
+
+/// An answer that ends its connection.
+struct Response {
+    head: String,
+    body: String,
+}
+
+impl Response {
+    fn new(status: &str, content_type: &str, body: impl Into<String>) -> Response {
+        Response {
+            head: head(status, content_type),
+            body: body.into(),
+        }
+    }
+
+    fn text(status: &str, body: &str) -> Response {
+        Response::new(status, "text/plain; charset=utf-8", body)
+    }
+
+    fn with_header(mut self, header: &str) -> Response {
+        self.head += header;
+        self.head += "\r\n";
+        self
+    }
+
+    fn send(self, has_body: bool, outgoing: &mut Outgoing) {
+        let Response { head, body } = self;
+        let length = body.len();
+        let head = format!("{head}Content-Length: {length}\r\n\r\n");
+        outgoing.buffer().extend_from_slice(head.as_bytes());
+        if has_body {
+            outgoing.buffer().extend_from_slice(body.as_bytes());
+        }
+        outgoing.end(Ending::AfterFlush);
+    }
+}

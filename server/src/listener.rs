@@ -1,0 +1,103 @@
+//! A socket that peers connect to.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::limits::ACCEPT_PAUSE;
+use crate::log_lines;
+
+/// A listening socket and whether anybody waits at it.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) socket: TcpListener,
+    is_ready: bool,
+    /// Set while accepting rests.
+    paused_until: Option<Duration>,
+    /// Set while accepting fails, so that it is logged once.
+    is_failing: bool,
+}
+
+impl Listener {
+    /// Listens on `address`, with `backlog` given to `listen(2)`.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on.
+    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        // A server that is started again must not wait for the last one's connections to expire.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        Ok(Listener {
+            socket: TcpListener::from_std(socket.into()),
+            is_ready: false,
+            paused_until: None,
+            is_failing: false,
+        })
+    }
+
+    /// The address listened on, with the port that the system chose when none was asked for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Notes that somebody waits.
+    pub(crate) fn note_ready(&mut self) {
+        self.is_ready = true;
+    }
+
+    /// When accepting should go on without further notice.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        self.is_ready
+            .then_some(self.paused_until.unwrap_or(Duration::ZERO))
+    }
+
+    /// Accepts a connection, if one waits.
+    pub(crate) fn accept(&mut self, now: Duration) -> Option<TcpStream> {
+        if !self.is_ready || self.paused_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        self.paused_until = None;
+        loop {
+            match self.socket.accept() {
+                Ok((stream, _)) => {
+                    self.is_failing = false;
+                    return Some(stream);
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    io::ErrorKind::WouldBlock => {
+                        self.is_ready = false;
+                        return None;
+                    }
+                    _ => {
+                        self.pause(&error, now);
+                        return None;
+                    }
+                },
+            }
+        }
+    }
+
+    fn pause(&mut self, error: &io::Error, now: Duration) {
+        self.paused_until = Some(now + ACCEPT_PAUSE);
+        if !self.is_failing {
+            self.is_failing = true;
+            log_lines::accepting_fails(error);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Puts a server together from its settings: the store, the doors, the event loop.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, anyhow};
+use lottery_core::store::{Folder, OpenError, Store};
+use lottery_program::VERSION;
+use rustix::process::geteuid;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+use crate::central::Central;
+use crate::config::Config;
+use crate::echo::Echo;
+use crate::event_loop::{Door, EventLoop};
+use crate::http::{Http, Metrics};
+use crate::listener::Listener;
+use crate::log_lines;
+use crate::lottery::Lottery;
+use crate::reactor::Limits;
+use crate::services::{Behind, Services};
+use crate::timed_disk::TimedDisk;
+use crate::tls::TlsAcceptor;
+
+type OpenStore = Store<TimedDisk<Folder>>;
+
+/// The event loop of a server that holds a lottery.
+pub type LotteryLoop = EventLoop<Services<TimedDisk<Folder>>>;
+
+/// The echo server, which listens.
+///
+/// # Errors
+///
+/// When it cannot.
+pub fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<Echo>> {
+    let door = open_door(config.address(), false, "echo", config)?;
+    let service = Echo::new(config.max_frame);
+    EventLoop::new(vec![door], None, signals, service, limits).context("starting")
+}
+
+/// The lottery's server, which has its store open and listens: first for agencies, last for HTTP. Nothing
+/// when a signal came first.
+///
+/// # Errors
+///
+/// When files, store or addresses cannot be used.
+pub fn lottery(
+    config: &Config,
+    limits: Limits,
+    mut signals: Signals,
+) -> Result<Option<LotteryLoop>> {
+    let tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
+    let metrics = Metrics::new(VERSION);
+    let Some(store) = open_store(config, &mut signals, &metrics)? else {
+        return Ok(None);
+    };
+    let central = Central::new(config.rules(), store)?;
+    let mut doors = Vec::new();
+    let mut behind = Vec::new();
+    let first = (config.server_dialect, config.server_port);
+    for (number, (dialect, port)) in [first].iter().chain(&config.dialect_ports).enumerate() {
+        let is_tls = tls.is_some() && number == 0;
+        let address = (config.server_bind, *port).into();
+        doors.push(open_door(address, is_tls, dialect.name, config)?);
+        behind.push(Behind::Lottery(dialect));
+    }
+    if let Some(address) = config.http_address() {
+        doors.push(open_door(address, false, "http", config)?);
+        behind.push(Behind::Http);
+    }
+    let lottery = Lottery::new(central, config.max_frame);
+    let services = Services::new(lottery, Http::new(metrics), behind);
+    let event_loop = EventLoop::new(doors, tls, signals, services, limits);
+    event_loop.context("starting").map(Some)
+}
+
+/// Opens the store; nothing when a signal comes first.
+fn open_store(
+    config: &Config,
+    signals: &mut Signals,
+    metrics: &Metrics,
+) -> Result<Option<OpenStore>> {
+    let folder = TimedDisk::new(Folder::new(&config.storage_dir), metrics.clone());
+    let mut ending = None;
+    let opened = Store::open(folder, || {
+        ending = signals
+            .pending()
+            .find(|signal| [SIGTERM, SIGINT].contains(signal));
+        ending.is_some()
+    });
+    if let Some(signal) = ending {
+        log_lines::signal_received(signal);
+        log_lines::storage_closed();
+        log_lines::shut_down();
+        return Ok(None);
+    }
+    let (store, recovery) = opened.map_err(|error| {
+        let advice = match &error {
+            OpenError::File { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+                let (user, folder) = (geteuid().as_raw(), config.storage_dir.display());
+                format!(
+                    "; the server runs as user {user}, type: sudo chown -R {user} {folder} \
+                     (or, of a container, the folder that is mounted there)"
+                )
+            }
+            _ => String::new(),
+        };
+        anyhow!("opening {}: {error}{advice}", in_store(config))
+    })?;
+    log_lines::storage_opened(&recovery);
+    Ok(Some(store))
+}
+
+/// Listens on `address`, and says what is spoken there.
+fn open_door(
+    address: SocketAddr,
+    is_tls: bool,
+    speaks: &'static str,
+    config: &Config,
+) -> Result<Door> {
+    let listener = Listener::bind(address, config.server_listen_backlog)
+        .map_err(|error| anyhow!("listening on {address}: {error}; {}", advice(error.kind())))?;
+    let bound = listener.local_address().context("asking for the port")?;
+    log_lines::listening(bound, speaks, is_tls);
+    let is_lottery = !matches!(speaks, "http" | "echo");
+    if is_lottery && !is_tls && (config.tls_cert.is_some() || !bound.ip().is_loopback()) {
+        log_lines::listening_unprotected(bound);
+    }
+    Ok(Door {
+        listener,
+        is_tls,
+        is_for_viewers: speaks == "http",
+    })
+}
+
+fn advice(failure: ErrorKind) -> &'static str {
+    match failure {
+        ErrorKind::AddrInUse => "another program listens there, stop it or choose another port",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege, choose another",
+        ErrorKind::AddrNotAvailable => {
+            "SERVER_BIND must be an address of this machine, such as 0.0.0.0"
+        }
+        _ => "see SERVER_BIND, SERVER_PORT, DIALECT_PORTS, HTTP_BIND and HTTP_PORT",
+    }
+}
+
+/// Which store an error is about.
+pub fn in_store(config: &Config) -> String {
+    format!(
+        "the store in {} (STORAGE_DIR)",
+        config.storage_dir.display()
+    )
+}

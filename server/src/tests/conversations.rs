@@ -1,0 +1,141 @@
+//! How conversations are cut, and peers that send much, read little, or send no more.
+
+use crate::limits::{READ_BYTES, SHARES};
+use crate::testing::*;
+
+#[test]
+fn a_conversation_cut_anywhere_has_the_same_answers() {
+    // Everything an agency may say, and then something it may not.
+    let conversation = encode(
+        "hello 1, batch 1 10! 11!, ack, batch 1, batch 1 12!, finish, winners, ack, hello 1, winners, \
+         batch 1 13, hello 1",
+    );
+    let told = "welcome 0 betting, stored, stored, stored, winners [10, 11, 12], welcome 3 drawn, \
+                winners [10, 11, 12], refused 5";
+    let halves = (0..=conversation.len()).map(|cut| {
+        let (front, back) = conversation.split_at(cut);
+        vec![front, back]
+    });
+    let single_bytes = conversation.chunks(1).collect();
+    for pieces in halves.chain([single_bytes]) {
+        let mut world = World::of(1);
+        for piece in &pieces {
+            world.hears(A, *piece);
+        }
+        world.expect(A, told);
+        assert_eq!(world.stored(), [(1, 10), (1, 11), (1, 12)]);
+    }
+}
+
+#[test]
+fn the_end_of_a_run_stores_what_was_staged_and_sends_what_is_owed() {
+    let mut world = World::of(1);
+    world.takes(A, 0);
+    world.hears(A, "batch 1 10");
+    world.peer(A).set_room(100);
+    world.shuts_down();
+    world.expect(A, "stored");
+}
+
+#[test]
+fn a_peer_that_sends_no_more_is_answered_everything_and_then_closed() {
+    for (whole, torn, told, told_at_draw) in [
+        ("", &[][..], "", None),
+        ("hello 1", &[0, 1, 0], "welcome 0 betting", None),
+        ("park 1", &[], "welcome 0 betting", Some("winners []")),
+        ("park 1", &[0], "welcome 0 betting", Some("winners []")),
+        (
+            "park 1, ack, winners",
+            &[],
+            "welcome 0 betting",
+            Some("winners [], winners []"),
+        ),
+    ] {
+        let mut world = World::of(2);
+        world.sends(A, whole);
+        world.sends(A, torn);
+        world.ends(A);
+        world.run();
+        world.expect(A, told);
+        assert_eq!(world.is_closed(A), told_at_draw.is_none());
+        world.hears(B, "park 2");
+        world.expect(A, told_at_draw.unwrap_or_default());
+        assert_eq!(
+            world.is_closed(A),
+            !whole.is_empty() || told_at_draw.is_none()
+        );
+        let line = format!(
+            "action: receive_message | result: in_progress | ip: 127.0.0.1 | error: the connection \
+             ended {} bytes into a message",
+            torn.len()
+        );
+        assert_eq!(times_logged(&line), usize::from(!torn.is_empty()));
+    }
+}
+
+#[test]
+fn a_peer_that_floods_and_does_not_read_is_read_no_further_until_it_does() {
+    for (message, times) in [("winners", 32), ("batch 1", 64), ("hello 1", 64)] {
+        let mut world = World::of(1);
+        world.hears(A, "batch 1 10, park 1");
+        world.told(A);
+        world.takes(A, 0);
+        let message = encode(message).repeat(1024);
+        for _ in 0..times {
+            world.hears(A, &message);
+        }
+        let unread = world.peer(A).unread_bytes();
+        assert!(unread > message.len() * times / 4, "{unread}");
+        assert_eq!(world.deadline(), None);
+        world.says(B, "status", "status drawn");
+        // It is answered to the last message once it reads, at whatever pace, and then closed.
+        world.ends(A);
+        let mut told = 0;
+        for takes in 1..1_000 {
+            world.takes(A, [SHARES[0].unsent_bytes_max / 2, READ_BYTES][takes % 2]);
+            world.run();
+            told += world
+                .told(A)
+                .split(", ")
+                .filter(|one| !one.is_empty())
+                .count();
+        }
+        assert_eq!(told, 1024 * times);
+        assert!(world.is_closed(A));
+    }
+}
+
+#[test]
+fn a_flood_from_a_parked_peer_stays_in_the_socket() {
+    let mut world = World::of(2);
+    world.hears(A, "park 1");
+    for _ in 0..8 {
+        world.hears(A, encode("ack").repeat(READ_BYTES));
+    }
+    assert!(world.peer(A).unread_bytes() >= 14 * READ_BYTES);
+    world.hears(B, "park 2");
+    assert_eq!(world.peer(A).unread_bytes(), 0);
+}
+
+#[test]
+fn many_answers_fill_a_turn_though_nothing_is_to_be_stored() {
+    const AGENCIES: u32 = 400;
+    let mut world = World::of(AGENCIES);
+    let names = 1..=AGENCIES as usize;
+    for (name, agency) in names.clone().zip(1..) {
+        world.says(name, format!("hello {agency}"), "welcome 0 betting");
+    }
+    let empty_batches = encode("batch 1").repeat(1024);
+    for name in names.clone() {
+        world.sends(name, &empty_batches);
+    }
+    let answered = |world: &mut World| {
+        let names = names.clone();
+        names.filter(|name| !world.told(*name).is_empty()).count()
+    };
+    world.turn();
+    let first = answered(&mut world);
+    assert!(first > 0 && first < names.clone().count(), "{first}");
+    world.run();
+    assert_eq!(first + answered(&mut world), names.clone().count());
+}

@@ -1,0 +1,97 @@
+//! Who speaks: identification, and one connection taking over from another.
+
+use lottery_core::codec::native::{self, BATCH_HEADER_BYTES, BET_LENGTH_BYTES};
+use lottery_core::message::{Reply, Stage, Welcome};
+use lottery_core::tally::Tally;
+
+use crate::service::Service;
+use crate::testing::*;
+
+const TAKEOVER: &str = "action: takeover";
+
+#[test]
+fn a_welcome_has_count_and_crc_of_what_was_stored_and_what_the_same_turn_stores() {
+    let mut world = World::of(1);
+    let mut tally = Tally::default();
+    let batches = ["batch 1 10 11", "batch 1 12!"].map(encode);
+    for batch in &batches {
+        for bet in batch[BATCH_HEADER_BYTES..].chunks(COUNTED_BET_BYTES) {
+            tally.add(1, &bet[BET_LENGTH_BYTES..]);
+        }
+    }
+    world.says(A, &batches[0], "stored");
+    world.says(A, &batches[1], "stored");
+    world.hears(A, "hello 1");
+    let Tally { bets, crc } = tally;
+    let stage = Stage::Betting;
+    assert_eq!(
+        native::parse_reply(&world.received(A)).unwrap(),
+        Reply::Welcome(Welcome { bets, crc, stage })
+    );
+}
+
+#[test]
+fn a_hello_or_a_first_bet_takes_over_and_the_old_connection_is_closed_at_once() {
+    for (first, told) in [("hello 1", "welcome 1 betting"), ("batch 1 12", "stored")] {
+        let mut world = World::of(1);
+        // The answer is not taken, and goes with the connection.
+        world.takes(A, 0);
+        world.hears(A, "batch 1 10");
+        world.says(B, first, told);
+        assert!(world.is_closed(A));
+        world.says(A, "batch 1 11", "");
+        assert!(!world.stored().contains(&(1, 11)));
+        assert_eq!(times_logged(TAKEOVER), 1);
+        world.hears(B, "hello 1");
+        assert_eq!(times_logged(TAKEOVER), 1);
+    }
+}
+
+#[test]
+fn a_first_message_that_is_refused_takes_nothing_over() {
+    for (first, told) in [
+        ("batch 1 10 0", "refused 2"),
+        ("batch 1 10 2:11", "refused 4"),
+        ("batch 1 10 11 12 13", "refused 5"),
+    ] {
+        let mut world = World::with(2, |setup| setup.rules.agency_bets_max = Some(3));
+        world.hears(A, "hello 1");
+        world.says(B, first, told);
+        world.says(A, "batch 1 12", "welcome 0 betting, stored");
+    }
+    let mut world = World::of(2);
+    world.hears(A, "park 1");
+    world.says(B, "batch 1 10", "refused 5");
+    world.hears(C, "park 2");
+    world.expect(A, "welcome 0 betting, winners []");
+}
+
+#[test]
+fn a_parked_agency_whose_peer_is_gone_is_not_connected_and_its_return_is_no_takeover() {
+    let expect_standing = |world: &World, phase: &str, connected: &str| {
+        world.reactor.service().log_standing();
+        let line = format!(
+            "action: estado_agencia | result: success | agencia: 1 | fase: {phase} | apuestas: 0 | \
+             conectada: {connected}"
+        );
+        assert_eq!(times_logged(&line), 1);
+    };
+    // Its peer has closed before its request was read, and after.
+    for is_late in [false, true] {
+        let mut world = World::of(2);
+        world.sends(A, "park 1");
+        if is_late {
+            world.run();
+        }
+        world.ends(A);
+        world.run();
+        expect_standing(&world, "terminada", "no");
+        world.says(B, "park 1", "welcome 0 finished");
+        expect_standing(&world, "esperando", "si");
+        assert!(world.is_closed(A));
+        assert_eq!(times_logged(TAKEOVER), 0);
+        world.hears(C, "park 2");
+        world.expect(B, "winners []");
+        expect_standing(&world, "informada", "si");
+    }
+}

@@ -1,0 +1,122 @@
+//! What the central logs, and whether those that it closes have deserved it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use server::testing::{Outlook, take_log};
+
+use super::World;
+use crate::central::Caller;
+use crate::promise::{Broken, expect};
+use crate::resuming::Standing;
+
+/// How much longer than its time a stranger may stay: the central looks at it in its next turn.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long what was sent may be on its way.
+const ARRIVAL: Duration = Duration::from_secs(3);
+
+/// The connection of an agency as it was before a turn.
+pub(super) struct Settled {
+    agency: u32,
+    caller: Caller,
+    standing: Standing,
+}
+
+impl World {
+    /// The connections of which the central knows whose they are, and which nobody has left or broken.
+    pub(super) fn settled(&self) -> Vec<Settled> {
+        let twins = self.resuming.iter().filter(|agency| agency.is_twin);
+        let twins: Vec<u32> = twins.map(|agency| agency.plan.number).collect();
+        let resuming = self.resuming.iter();
+        let resuming = resuming.map(|agency| (agency.plan.number, agency.settled()));
+        let plain = self.plain.iter();
+        let plain = plain.map(|agency| (agency.plan.number, agency.settled()));
+        let settled = resuming.chain(plain).filter_map(|(agency, settled)| {
+            let (caller, standing) = settled?;
+            let is_open = caller.peer.outlook() == Outlook::Open && !caller.peer.is_closed();
+            (is_open && !twins.contains(&agency)).then(|| Settled {
+                agency,
+                caller: caller.clone(),
+                standing,
+            })
+        });
+        settled.collect()
+    }
+
+    /// Takes what the central logged in a turn before which these connections were open.
+    pub(super) fn read_log(&mut self, settled: &[Settled]) -> Result<(), Broken> {
+        let mut is_scarce = None;
+        let mut taken_over = Vec::new();
+        let mut idle: Vec<IpAddr> = Vec::new();
+        for line in take_log() {
+            let mut parts = line.split(" | ");
+            let action = parts.next().unwrap_or_default();
+            let mut value = |key: &str| parts.find_map(|part| part.strip_prefix(key));
+            match action {
+                "action: sorteo" => self.note_draw(),
+                "action: takeover" => taken_over.extend(value("agencia: ").map(str::to_owned)),
+                "action: max_memory" => {
+                    self.statistics.add("memory exceeded");
+                    is_scarce = Some("memory");
+                }
+                "action: max_connections" => {
+                    self.statistics.add("connections all taken");
+                    is_scarce = Some("connections");
+                }
+                "action: idle_timeout" => {
+                    self.statistics.add("idle connections closed");
+                    idle.extend(value("ip: ").and_then(|ip| ip.parse::<IpAddr>().ok()));
+                }
+                _ if line.contains("result: fail") => {}
+                _ => continue,
+            }
+            self.tell(&format!("central logs: {line}"));
+        }
+        self.statistics.add_times("takeovers", taken_over.len());
+        let patience = self.plan.limits.idle_timeout.unwrap_or_default() / 2;
+        for Settled {
+            agency,
+            caller,
+            standing,
+        } in settled
+        {
+            if !caller.peer.is_closed() || taken_over.contains(&agency.to_string()) {
+                continue;
+            }
+            let is_idle = idle.contains(&caller.address);
+            let silent = self.now - standing.sent_at;
+            // Once the draw was held, who waits has its answer, and may be slow to read it.
+            let is_parked = standing.is_waiting && self.draws_logged == 0;
+            let was_active = silent > ARRIVAL && (is_parked || silent < patience);
+            let reason = match is_scarce {
+                _ if is_idle => was_active.then_some("idle"),
+                reason => reason,
+            };
+            expect(reason.is_none(), || {
+                format!("agency {agency} was cut off: {reason:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn note_draw(&mut self) {
+        self.statistics.add(match self.draws_logged {
+            0 => "draws",
+            _ => "draws logged again after a crash",
+        });
+        self.draws_logged += 1;
+    }
+
+    pub(super) fn expect_no_stranger_to_stay(&self) -> Result<(), Broken> {
+        let Some(timeout) = self.plan.limits.idle_timeout else {
+            return Ok(());
+        };
+        let borne = self.strangers.iter();
+        let borne = borne.filter_map(|stranger| stranger.is_borne_for(self.now));
+        let longest = borne.max().unwrap_or_default();
+        expect(longest <= timeout + STRANGER_PATIENCE, || {
+            format!("a stranger holds a connection for {longest:?}")
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! The programs are killed at random moments, again and again, the server with SIGKILL or SIGTERM, and
+//! in the end every file, closing and winner is exactly what it should be.
+//!
+//! A seed decides who is killed, and at which moment as far as a test can name one: how long the
+//! file of bets is, which line the server has logged, and some microseconds more or less. What the
+//! system makes of a moment differs from run to run, so a seed is a good beginning and not a
+//! replay; the simulator replays. `CRASH_SEED` sets it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
+use rustix::process::Signal;
+
+/// Lotteries with each durability, and kills in each: more than a hundred kills in all.
+const LOTTERIES: u32 = 4;
+const KILLS: u64 = 12;
+
+const BETS_MAX: u32 = 1_500;
+
+/// How long to wait for a moment that may not come, because those who would bring it about are
+/// waiting themselves.
+const MOMENT_WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Some microseconds more or less, so that the moments differ that the same sign announces.
+const SPIN_MICROSECONDS_MAX: u64 = 2_000;
+
+#[test]
+fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
+    std::thread::scope(|scope| {
+        for durability in ["always", "everysec", "no"] {
+            scope.spawn(move || survive(durability));
+        }
+    });
+}
+
+/// Holds lotteries in which one or the other is killed again and again.
+fn survive(durability: &str) {
+    let seed = std::env::var("CRASH_SEED").map(|text| text.parse().unwrap());
+    let seed = seed.unwrap_or_else(|_| RandomState::new().hash_one(durability));
+    // The harness shows this only when the test fails.
+    eprintln!("CRASH_SEED={seed}, durability {durability}");
+    let mut rng = Rng::with_seed(seed);
+    for _ in 0..LOTTERIES {
+        let mut lottery = Lottery::new(durability, rng.fork());
+        for kills_left in (1..=KILLS).rev() {
+            lottery.wait_for_moment(kills_left);
+            spin(&mut lottery.rng);
+            if lottery.rng.bool() {
+                lottery.crash_server();
+            } else {
+                lottery.crash_agency();
+            }
+        }
+        lottery.finish();
+    }
+}
+
+/// One lottery, from empty files to the winners.
+struct Lottery {
+    rng: Rng,
+    server: Server,
+    seats: Vec<Seat>,
+}
+
+/// An agency, whose program is started again whenever it was killed.
+struct Seat {
+    dataset: Dataset,
+    program: Program,
+    process: Option<Process>,
+    /// What its killed processes knew to be stored.
+    acknowledged_before: u64,
+}
+
+impl Lottery {
+    fn new(durability: &str, mut rng: Rng) -> Lottery {
+        let server = Server::lottery(4).set("DURABILITY", durability).start();
+        let seats = (1..=4).map(|agency| Seat::new(agency, &server, &mut rng));
+        Lottery {
+            seats: seats.collect(),
+            rng,
+            server,
+        }
+    }
+
+    /// Waits for the next moment to kill somebody, of which so many are left.
+    fn wait_for_moment(&mut self, kills_left: u64) {
+        let server = &self.server;
+        match self.rng.u32(..10) {
+            // When an agency comes back or finishes, or the draw is held.
+            0..3 => {
+                let texts = ["accept_", "agencia_lista", "sorteo"];
+                let text = texts[self.rng.usize(..texts.len())];
+                let before = server.log().count(text);
+                wait_until(|| server.log().count(text) > before);
+            }
+            // When so many bytes more are stored that the moments spread over the whole file.
+            3..9 => {
+                let stored = || std::fs::metadata(server.path("bets.csv")).unwrap().len();
+                let all = self.seats.iter().map(|seat| seat.dataset.rows().len());
+                let left = (all.sum::<usize>() as u64).saturating_sub(stored());
+                let step = self.rng.u64(..=2 * left / kills_left);
+                let goal = stored() + step;
+                wait_until(|| stored() >= goal);
+            }
+            // At once.
+            _ => {}
+        }
+    }
+
+    fn crash_server(&mut self) {
+        let acknowledged: Vec<u64> = self.seats.iter().map(Seat::acknowledged).collect();
+        let signal = self.rng.choice([Signal::KILL, Signal::TERM]);
+        self.server.end_by(signal.expect("there are some"));
+        self.expect_promise(&acknowledged);
+        // It may die again before it listens.
+        while self.rng.u32(..4) == 0 {
+            let process = self.server.program.start();
+            spin(&mut self.rng);
+            process.kill();
+            self.expect_promise(&acknowledged);
+        }
+        // An agency may die while there is no server, too.
+        if self.rng.u32(..4) == 0 {
+            self.crash_agency();
+        }
+        self.server.restart();
+    }
+
+    fn crash_agency(&mut self) {
+        let seat = self.rng.choice(&mut self.seats).expect("there are some");
+        let ended = seat.take_process().kill();
+        seat.acknowledged_before = seat.acknowledged_before.max(acknowledged(&ended.log));
+        // It may have ended by itself before, and asks again now.
+        seat.process = Some(seat.program.start());
+    }
+
+    /// While the server is dead: what an agency knows to be stored is there, and what is there are
+    /// its first rows.
+    fn expect_promise(&self, acknowledged: &[u64]) {
+        let stored = self.server.bets();
+        // What comes after the last whole row is torn, and was not acknowledged.
+        let whole = stored.rfind("\r\n").map_or("", |end| &stored[..end + 2]);
+        for (seat, acknowledged) in self.seats.iter().zip(acknowledged) {
+            let agency = seat.dataset.agency;
+            let rows = rows_of(whole, agency);
+            let are_first = seat.dataset.rows().starts_with(&rows);
+            assert!(are_first, "agency {agency}: these are not its first rows");
+            let stored = rows.lines().count() as u64;
+            assert!(
+                stored >= *acknowledged,
+                "{agency}: {stored}, {acknowledged}"
+            );
+        }
+    }
+
+    /// Nobody is killed any more: everybody gets the winners, and everything is as it should be.
+    fn finish(mut self) {
+        for seat in &mut self.seats {
+            let ended = seat.take_process().wait_for_end();
+            ended.expect_success();
+            assert_eq!(ended.winners(), seat.dataset.winners());
+        }
+        self.server.terminate().expect_success();
+        let datasets: Vec<Dataset> = self.seats.into_iter().map(|seat| seat.dataset).collect();
+        self.server.expect_stored(&datasets);
+    }
+}
+
+impl Seat {
+    /// An agency with some bets and a pace of its own, started.
+    fn new(agency: u32, server: &Server, rng: &mut Rng) -> Seat {
+        let count = rng.u32(BETS_MAX / 3..BETS_MAX);
+        let bet = |_| match (rng.u32(1..=99_999_999), rng.u32(..100)) {
+            (document, 0) => Bet::winning(agency, document),
+            (document, _) => Bet::losing(agency, document),
+        };
+        let dataset = Dataset::of(agency, (0..count).map(bet).collect());
+        let program = Program::agency(&dataset, server.address)
+            .set("CLI_BATCH_MAXAMOUNT", rng.u32(1..=16))
+            .set("CLI_BATCH_WINDOW", rng.u32(1..=8));
+        Seat {
+            dataset,
+            process: Some(program.start()),
+            program,
+            acknowledged_before: 0,
+        }
+    }
+
+    /// The bets that the agency, by its own logs, knows to be stored.
+    fn acknowledged(&self) -> u64 {
+        let by_now = self.process.as_ref().map(Process::log).unwrap_or_default();
+        self.acknowledged_before.max(acknowledged(&by_now))
+    }
+
+    fn take_process(&mut self) -> Process {
+        self.process.take().expect("it was started")
+    }
+}
+
+/// The bets that an agency with this log knows to be stored: those that it found, and those that it
+/// sent since.
+fn acknowledged(log: &Log) -> u64 {
+    log.events().iter().fold(0, |bets, event| {
+        let number = || event.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        match event.split(" | ").next() {
+            Some("action: reanudar") => number(),
+            Some("action: apuesta_enviada") => bets + number(),
+            _ => bets,
+        }
+    })
+}
+
+/// Waits until it has happened, for as long as one waits for a moment.
+fn wait_until(has_happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + MOMENT_WAIT_MAX;
+    while !has_happened() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+}
+
+/// Lets some microseconds pass.
+fn spin(rng: &mut Rng) {
+    let deadline = Instant::now() + Duration::from_micros(rng.u64(..SPIN_MICROSECONDS_MAX));
+    while Instant::now() < deadline {
+        std::hint::spin_loop();
+    }
+}

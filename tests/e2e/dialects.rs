@@ -1,0 +1,172 @@
+//! Agencies of the five dialects, driven by hand, at the real server.
+
+use std::thread;
+
+use fastrand::Rng;
+use kit::dialects::{Answer, Dialect};
+use kit::{Agency, Bet, Dataset, Server, losing_bets};
+
+/// Connections of random bytes for each dialect.
+const RANDOM: usize = 1_000;
+
+/// Bets in a batch of those agencies that send the largest.
+const LARGE_BATCH_BETS: u32 = 255;
+
+/// Bytes of the longest message that holds batches.
+const LONG_MESSAGE_BYTES: usize = 100_000_000;
+
+/// The most memory that the server may need for it. A turn stages 4 MiB of bets.
+const MEMORY_BYTES_MAX: u64 = 16 << 20;
+
+#[test]
+fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_in_all_together() {
+    let datasets = [1, 2, 3, 4, 5].map(|agency| Dataset::bundled(agency).without_commas());
+    let alone = Dialect::ALL.map(|dialect| [dialect; 5]);
+    for dialects in alone.into_iter().chain([Dialect::ALL]) {
+        for batch_bets_max in [10, 100] {
+            let server = Server::lottery(5).of_all_dialects();
+            let server = server.set("DURABILITY", "everysec").start();
+            thread::scope(|scope| {
+                for (dialect, dataset) in dialects.into_iter().zip(&datasets) {
+                    let mut agency = Agency::connect(&server, dialect, dataset.agency);
+                    scope.spawn(move || {
+                        agency.store_all(&dataset.bets, batch_bets_max);
+                        agency.finish();
+                        agency.expect_winners(&dataset.winners());
+                    });
+                }
+            });
+            server.expect_stored(&datasets);
+        }
+    }
+}
+
+#[test]
+fn an_agency_may_be_refused_cut_and_slow_and_finishes_all_the_same_while_another_waits() {
+    for dialect in Dialect::ALL {
+        let mut server = Server::lottery(3).of_all_dialects().start();
+        let connect = |agency| Agency::connect(&server, dialect, agency);
+        let mut waiting = connect(2);
+        waiting.store(&losing_bets(2, 2));
+        waiting.finish();
+        if dialect != Dialect::Frames {
+            // It has nothing more to say.
+            waiting.peer.half_close();
+        }
+        server.wait_for_finish(2);
+
+        let bets = [
+            Bet::winning(1, 101),
+            Bet::losing(1, 102),
+            Bet::winning(1, 103),
+        ];
+        let mut slow = connect(1);
+        slow.bytes_max = 1;
+        slow.store(&bets[..2]);
+        // Where that is not answered, the next connection would take over before it is read.
+        server.wait_for_lines("apuesta_recibida | result: success | cantidad: 2", 2);
+        let mut cut = connect(1);
+        let batch = cut.batch(&losing_bets(1, 2));
+        cut.peer.send(&batch[..batch.len() - 1]);
+        drop(cut);
+        server.wait_for_line("bytes into a message");
+        let mut refused = connect(1);
+        let mut spoilt = losing_bets(1, 3);
+        spoilt[1].number = 10_000;
+        let batch = refused.batch(&spoilt);
+        refused.peer.send(&batch);
+        if dialect.answers_batches() {
+            let code = (dialect == Dialect::Native).then_some(2);
+            refused.expect_answer(Answer::Refused(code));
+        }
+        refused.peer.expect_closed();
+        waiting.peer.expect_nothing_yet();
+
+        let mut back = connect(1);
+        back.bytes_max = 1;
+        back.store(&bets[2..]);
+        back.finish();
+        server.wait_for_finish(1);
+        if dialect.may_return() {
+            back = connect(1);
+            back.ask_again();
+        }
+        let mut last = connect(3);
+        last.store(&losing_bets(3, 1));
+        last.finish();
+        if dialect.may_return() {
+            // It has asked already, so nothing is announced.
+            back.expect_answer(Answer::Winners(vec![101, 103]));
+        } else {
+            back.expect_winners(&[101, 103]);
+        }
+        for mut agency in [waiting, last] {
+            agency.expect_winners(&[]);
+        }
+        let log = server.terminate().log;
+        let closed = log.values("action: agencia_lista", "agencia");
+        assert_eq!(closed, ["2", "1", "3"]);
+        let bets = [&losing_bets(2, 2)[..], &bets, &losing_bets(3, 1)].concat();
+        assert_eq!(server.bets(), kit::rows(&bets));
+        let refused = "code: 2 | error: bet 2: number \"10000\" is not valid";
+        assert_eq!(log.count(refused), 1, "{dialect:?}: {log:#?}");
+    }
+}
+
+#[test]
+fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descriptor_open() {
+    let server = Server::lottery(5).of_all_dialects();
+    let server = server.set("LOGGING_LEVEL", "DEBUG").start();
+    let descriptors = format!("/proc/{}/fd", server.id());
+    let open = || std::fs::read_dir(&descriptors).unwrap().count();
+    let open_before = open();
+    let mut rng = Rng::with_seed(1);
+    for dialect in Dialect::ALL {
+        for _ in 0..RANDOM {
+            let mut peer = kit::Peer::connect(server.address_of(dialect));
+            let noise: Vec<u8> = (0..rng.usize(1..200)).map(|_| rng.u8(..)).collect();
+            peer.send(&noise);
+        }
+    }
+    let closed = RANDOM * Dialect::ALL.len();
+    server.wait_for_lines("action: close_connection | result: success", closed);
+    assert_eq!(open(), open_before);
+    let agencies = Dialect::ALL.map(|dialect| {
+        let number = 1 + dialect as u32;
+        let mut agency = Agency::connect(&server, dialect, number);
+        agency.store(&[Bet::winning(number, number)]);
+        agency.finish();
+        agency
+    });
+    for (number, mut agency) in (1..).zip(agencies) {
+        agency.expect_winners(&[number]);
+    }
+    assert_eq!(server.bets().lines().count(), 5);
+}
+
+#[test]
+fn a_message_of_a_hundred_megabytes_in_batches_takes_no_more_memory_than_its_batches() {
+    let server = Server::lottery(1).of_all_dialects();
+    let server = server.set("DURABILITY", "no").start();
+    let mut agency = Agency::connect(&server, Dialect::Flags, 1);
+    // Flag, number of batches, and the batch with its size.
+    let message = agency.batch(&losing_bets(1, LARGE_BATCH_BETS));
+    let batch = &message[5..];
+    let count = LONG_MESSAGE_BYTES / batch.len();
+    let before_bytes = server.memory_peak_bytes();
+    agency
+        .peer
+        .send(&[&[1][..], &(count as u32).to_be_bytes()].concat());
+    for _ in 0..count {
+        agency.peer.send(batch);
+    }
+    agency.store(&[Bet::winning(1, 7)]);
+    agency.finish();
+    agency.expect_winners(&[7]);
+    agency.peer.expect_closed();
+    let grown_bytes = server.memory_peak_bytes() - before_bytes;
+    assert!(grown_bytes < MEMORY_BYTES_MAX, "{grown_bytes} bytes");
+    let closing = server.closings();
+    let bets = count * LARGE_BATCH_BETS as usize + 1;
+    assert!(closing.starts_with(&format!("1,{bets},")), "{closing}");
+}

@@ -1,0 +1,27 @@
+//! The real programs as processes, seen from outside.
+//!
+//! A rule that belongs to one type is shown beside that type; here stands what a user, an agency
+//! or an operator sees, once.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+mod agency_file;
+mod bad_input;
+mod crashes;
+mod dialects;
+mod documents;
+mod echo;
+mod example_agency;
+mod flood;
+mod limits;
+mod lying_central;
+mod network;
+mod operating;
+mod settings;
+mod signals;
+mod single_bet;
+mod stalled_log;
+mod storage;
+mod stored_file;
+mod tls;
+mod whole_runs;

@@ -1,0 +1,268 @@
+//! The client at its central: batches within their bounds, a window of them without an answer, and
+//! connections that fail.
+
+use std::time::Duration;
+
+use kit::Message::*;
+use kit::{Bet, Central, Dataset, Ended, Message, Peer, Program, losing_bets, own_address};
+
+fn welcome() -> Message {
+    Message::welcome(&[], 0)
+}
+
+#[test]
+fn batches_are_as_large_as_they_may_be_and_no_message_exceeds_8192_bytes() {
+    for (name, amount_max, window) in [
+        ("Ana", 3, 1),
+        ("Ana", 11, 64),
+        ("A", u32::MAX, 4096),
+        ("ñandú", 1_000, 1),
+        (&"x".repeat(255), u32::MAX, 4096),
+    ] {
+        let bets = losing_bets(1, 500).into_iter();
+        let bets: Vec<Bet> = bets.map(|bet| bet.named(name, name)).collect();
+        let central = Central::listen();
+        let agency = Program::agency(&Dataset::of(1, bets.clone()), central.address)
+            .set("CLI_BATCH_MAXAMOUNT", amount_max)
+            .set("CLI_BATCH_WINDOW", window)
+            .start();
+        let mut peer = central.greet(welcome());
+        let bet_bytes = 8 + bets[0].encode().len();
+        let fit = ((8192 - 2 - 4) / bet_bytes).min(amount_max as usize);
+        for batch in bets.chunks(fit) {
+            peer.expect_bets(batch);
+            peer.say(RegisterBetOk);
+        }
+        peer.expect_finish();
+        peer.say(InformWinners(vec![]));
+        agency.wait_for_end().expect_success();
+        peer.expect_closed();
+    }
+}
+
+#[test]
+fn no_more_batches_than_the_window_are_without_an_answer() {
+    for window in [1, 2, 5] {
+        let central = Central::listen();
+        let agency = Program::agency(&Dataset::losing(1, 8), central.address)
+            .set("CLI_BATCH_MAXAMOUNT", 1)
+            .set("CLI_BATCH_WINDOW", window)
+            .start();
+        let mut peer = central.greet(welcome());
+        let bets = losing_bets(1, 8);
+        let mut batches = bets.chunks(1);
+        for batch in batches.by_ref().take(window) {
+            peer.expect_bets(batch);
+        }
+        for (answered, batch) in (1..).zip(batches) {
+            peer.expect_nothing_yet();
+            peer.say(RegisterBetOk);
+            // The log says that the answer was read and acted on.
+            agency.wait_for_lines("action: apuesta_enviada | result: success", answered);
+            peer.expect_bets(batch);
+        }
+        // Having nothing more to send, it says so without waiting for the last answers.
+        peer.expect_finish();
+        for _ in 0..window {
+            peer.say(RegisterBetOk);
+        }
+        peer.say(InformWinners(vec![7]));
+        assert_eq!(agency.wait_for_end().winners(), [7]);
+    }
+}
+
+/// Expects that an agency gave up its central: it says so once, and before that only that it tries.
+fn expect_given_up(ended: &Ended, action: &str, has_tried_again: bool) {
+    ended.expect_complaint(1, "connecting to ");
+    let tries = ended.log.count("action: connect | result: in_progress");
+    assert_eq!(tries > 0, has_tried_again, "{ended:#?}");
+    assert_eq!(ended.log.count("result: fail"), 1, "{ended:#?}");
+    let failed = format!("action: {action} | result: fail | client_id: 1 | error: ");
+    assert!(ended.log.last().unwrap().contains(&failed), "{ended:#?}");
+}
+
+#[test]
+fn a_central_that_is_not_there_is_given_up_when_the_time_to_retry_is_over() {
+    for (mode, timeout_ms, action) in [
+        ("lottery", 0, "connect"),
+        ("lottery", 400, "connect"),
+        ("echo", 400, "receive_message"),
+    ] {
+        let agency = Program::agency(&Dataset::losing(1, 3), own_address())
+            .set("CLI_MODE", mode)
+            .set("CLI_RETRY_TIMEOUT", format!("{timeout_ms}ms"));
+        let ended = agency.run();
+        expect_given_up(&ended, action, timeout_ms > 0);
+        assert!(ended.took >= Duration::from_millis(timeout_ms));
+    }
+}
+
+#[test]
+fn a_central_that_goes_away_for_good_is_given_up() {
+    let central = Central::listen();
+    let agency = Program::agency(&Dataset::losing(1, 3), central.address);
+    let agency = agency.set("CLI_RETRY_TIMEOUT", "300ms").start();
+    let peer = central.greet(welcome());
+    drop((central, peer));
+    expect_given_up(&agency.wait_for_end(), "connect", true);
+}
+
+#[test]
+fn a_central_that_accepts_and_says_nothing_is_given_up_without_progress() {
+    let central = Central::listen();
+    let hasty = central.agency().set("CLI_SOCKET_TIMEOUT", "200ms");
+    let ended = hasty.set("CLI_RETRY_TIMEOUT", "1s").run();
+    ended.expect_complaint(1, "did not answer within 200ms");
+    assert!(ended.took >= Duration::from_secs(1), "{:?}", ended.took);
+    let tries = ended.log.count("action: connect | result: in_progress");
+    assert!((2..=5).contains(&tries), "{ended:#?}");
+}
+
+#[test]
+fn an_answer_has_to_be_there_as_a_whole_in_time_however_it_drips() {
+    let bets = losing_bets(1, 200);
+    let finished = Message::welcome(&bets, 1);
+    for drips_welcome in [true, false] {
+        let central = Central::listen();
+        let agency = Program::agency(&Dataset::of(1, bets.clone()), central.address)
+            .set("CLI_SOCKET_TIMEOUT", "200ms")
+            .set("CLI_RETRY_TIMEOUT", 0)
+            .start();
+        let drip = if drips_welcome {
+            central.accept().drip(finished.clone())
+        } else {
+            let mut peer = central.greet(finished.clone());
+            peer.expect(RequestWinners);
+            peer.drip(InformWinners(vec![7; 200]))
+        };
+        let ended = agency.wait_for_end();
+        ended.expect_complaint(1, "did not answer within 200ms");
+        drip.join().unwrap().unwrap_err();
+    }
+}
+
+#[test]
+fn two_programs_of_one_agency_are_told_of_each_other_and_this_one_ends() {
+    const ANOTHER: &str = "another program runs as agency 1";
+    let all = losing_bets(1, 6);
+    // More bets are stored than this program sent.
+    let central = Central::listen();
+    let agency = central.agency().set("CLI_BATCH_WINDOW", 1).start();
+    let mut peer = central.greet(welcome());
+    peer.expect_bets(&all[..2]);
+    drop(peer);
+    let mut peer = central.greet(Message::welcome(&all[..4], 0));
+    peer.expect_closed();
+    agency.wait_for_end().expect_complaint(1, ANOTHER);
+    // Connections are closed without a word: the first time it is suspected, then certain.
+    let agency = central.agency().start();
+    for _ in 0..2 {
+        let mut peer = central.greet(Message::welcome(&all, 1));
+        peer.expect(RequestWinners);
+        peer.half_close();
+    }
+    let ended = agency.wait_for_end();
+    ended.expect_complaint(1, ANOTHER);
+    let suspected = format!("error: the central closed the connection; it stopped, or {ANOTHER}");
+    assert_eq!(ended.log.count(&suspected), 1, "{ended:#?}");
+    assert_eq!(ended.log.count("result: fail"), 1, "{ended:#?}");
+}
+
+/// Says this one byte at a time.
+fn trickle(peer: &mut Peer, message: Message) {
+    for byte in message.encode() {
+        peer.send(&[byte]);
+    }
+}
+
+/// Serves that agency as a good central does that has these of its bets stored, if slowly.
+fn serve_well(central: &Central, stored: usize) {
+    let bets = losing_bets(1, 6);
+    let mut peer = central.accept();
+    peer.expect(Message::hello(1));
+    trickle(&mut peer, Message::welcome(&bets[..stored], 0));
+    for batch in bets[stored..].chunks(2) {
+        peer.expect_bets(batch);
+        trickle(&mut peer, RegisterBetOk);
+    }
+    peer.expect_finish();
+    trickle(&mut peer, InformWinners(vec![7, 8, 7]));
+    peer.expect_closed();
+}
+
+#[test]
+fn after_a_connection_that_failed_at_any_stage_nothing_is_sent_twice() {
+    const SILENCE: &str = "did not answer within 300ms";
+    let refused = RegisterBetFailed(7).encode();
+    // How many of the three batches are answered (or not even the Hello), what comes then, whether
+    // the connection ends then, how many bets the next Welcome counts, and what the log says.
+    let stages = [
+        (None, &[][..], true, 0, "error: "),
+        (None, &[], false, 0, SILENCE),
+        // What was not answered may be stored or not.
+        (Some(1), &[], true, 2, "error: "),
+        (Some(1), &[], true, 4, "error: "),
+        (Some(1), &[], true, 6, "error: "),
+        (Some(3), &[], true, 6, "error: "),
+        (Some(1), &[0], true, 2, "error: "),
+        (Some(1), &[], false, 2, SILENCE),
+        (Some(1), &[0, 3, 0], false, 2, SILENCE),
+        (Some(1), &refused, false, 2, "code 7: could not be stored"),
+    ];
+    let central = Central::listen();
+    for (answered, bytes, ends, stored, reason) in stages {
+        let agency = central.agency().set("CLI_SOCKET_TIMEOUT", "300ms");
+        let agency = agency.start();
+        let mut failing = central.meet(answered);
+        failing.send(bytes);
+        if ends {
+            failing.half_close();
+        }
+        // It closes this connection before it makes the next.
+        failing.rest();
+        serve_well(&central, stored);
+        let ended = agency.wait_for_end();
+        ended.expect_success();
+        assert_eq!(ended.winners(), [7, 8, 7]);
+        let retry = &ended.log[ended.log.position("action: connect | result: in_progress")];
+        assert!(retry.contains(reason), "{retry}");
+        let resumed = ended.log.count("action: reanudar | result: success");
+        assert_eq!(resumed, usize::from(stored > 0));
+    }
+}
+
+#[test]
+fn the_wait_for_the_draw_may_be_longer_than_the_socket_timeout() {
+    let central = Central::listen();
+    let hasty = central.agency().set("CLI_SOCKET_TIMEOUT", "200ms");
+    let agency = hasty.start();
+    // It had finished before, so it only asks.
+    let mut peer = central.greet(Message::welcome(&losing_bets(1, 6), 1));
+    peer.expect(RequestWinners);
+    // Another begins to wait later and loses patience, because it does not wait for the draw.
+    let other = hasty.start();
+    let mut silent = central.accept();
+    other.wait_for_line("did not answer within 200ms");
+    silent.expect(Message::hello(1));
+    silent.expect_closed();
+    peer.expect_nothing_yet();
+    peer.say(InformWinners(vec![7]));
+    let ended = agency.wait_for_end();
+    assert_eq!(ended.winners(), [7]);
+    assert_eq!(ended.log.count("in_progress"), 0);
+}
+
+#[test]
+fn a_central_that_does_not_read_is_given_up_after_the_socket_timeout() {
+    let central = Central::listen();
+    // More than the system keeps for a peer that does not read.
+    let agency = Program::agency(&Dataset::losing(1, 150_000), central.address)
+        .set("CLI_BATCH_WINDOW", 4096)
+        .set("CLI_SOCKET_TIMEOUT", "300ms")
+        .set("CLI_RETRY_TIMEOUT", 0)
+        .start();
+    let _peer = central.greet(welcome());
+    let ended = agency.wait_for_end();
+    ended.expect_complaint(1, "did not answer within 300ms");
+    assert_eq!(ended.log.count("result: fail"), 1);
+}

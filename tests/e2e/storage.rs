@@ -1,0 +1,161 @@
+//! The server's files: what it finds in them when it is started again, what it does not accept there,
+//! and what happens when a disk or somebody else gets in its way.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use kit::Message::{InformWinners, RegisterBets};
+use kit::{Bet, Server, losing_bets, rows};
+
+/// A server that has ended, with bets of one agency, which has finished.
+fn ended_with(bets: &[Bet]) -> Server {
+    let mut server = Server::lottery(2).start();
+    drop(server.parked(1, bets));
+    server.terminate().expect_success();
+    server
+}
+
+#[test]
+fn a_torn_last_record_is_cut_with_a_warning_that_says_how_many_bytes() {
+    let bets = losing_bets(1, 2);
+    let mut server = ended_with(&bets);
+    let closings = server.closings();
+    let (torn_bet, torn_closing) = ("2,Juan,Pérez,1234", "2,1");
+    fs::write(server.path("bets.csv"), rows(&bets) + torn_bet).unwrap();
+    let torn = closings.clone() + torn_closing;
+    fs::write(server.path("closings.csv"), torn).unwrap();
+    server.restart();
+    let cut = "WARN  [server::log_lines] action: recuperacion | result: success";
+    let log = server.log();
+    assert_eq!(
+        log.values(cut, "archivo"),
+        ["bets.csv", "closings.csv"],
+        "{log:#?}"
+    );
+    let lengths = [torn_bet, torn_closing].map(|torn| torn.len().to_string());
+    assert_eq!(log.values(cut, "bytes_cortados"), lengths);
+    server.connect().hello(1, &bets, 1);
+    assert_eq!((server.bets(), server.closings()), (rows(&bets), closings));
+}
+
+#[test]
+fn corruption_is_refused_with_file_and_line_and_left_alone() {
+    let bets = losing_bets(1, 3);
+    let server = ended_with(&bets);
+    let closings = server.closings();
+    let corrupt = rows(&bets).replacen("10000001", "x", 1);
+    for (bets_file, closings_file, place) in [
+        (corrupt, closings.clone(), "bets.csv line 2: "),
+        // A file of somebody else's, which no crash of ours can leave.
+        (
+            "a note of 36 bytes, and no lottery's".to_owned(),
+            String::new(),
+            "bets.csv line 1: ",
+        ),
+        // The closing covers more than is there.
+        (bets[0].row(), closings.clone(), "closings.csv line 1: "),
+        (rows(&bets), closings.repeat(2), "closings.csv line 2: "),
+    ] {
+        fs::write(server.path("bets.csv"), &bets_file).unwrap();
+        fs::write(server.path("closings.csv"), &closings_file).unwrap();
+        server.program.run().expect_complaint(1, place);
+        assert_eq!(server.bets(), bets_file);
+        assert_eq!(server.closings(), closings_file);
+    }
+}
+
+#[test]
+fn a_folder_that_another_server_uses_is_refused_and_left_alone() {
+    let server = Server::lottery(1).start();
+    let bets = losing_bets(1, 2);
+    let mut agency = server.connect();
+    agency.store(&bets);
+    let second = server.program.run();
+    second.expect_complaint(1, "a server is using this folder; stop it first");
+    agency.hello(1, &bets, 0);
+}
+
+#[test]
+fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
+    let mut server = Server::lottery(1).start();
+    let bets = [Bet::losing(1, 7), Bet::winning(1, 7)];
+    server.parked(1, &bets).expect(InformWinners(vec![7]));
+    let log = server.kill().log;
+    let draw = "action: sorteo | result: success | numero: 7574";
+    let summary = "action: resumen | result: success | numero: 7574 | agencias: 1 | apuestas: 2 | \
+        ganadores: 1 | duracion: ";
+    assert_eq!(log.position(summary), log.position(draw) + 1);
+    assert_eq!(server.file("draw.csv"), "7574,1,2,1\r\n");
+    for (key, value, settings) in [
+        ("WINNING_NUMBER", 1234, "1234 and 1"),
+        ("NUM_AGENCIES", 2, "7574 and 2"),
+    ] {
+        let other = server.program.clone().set(key, value).run();
+        let held = "held with WINNING_NUMBER 7574 and NUM_AGENCIES 1, and the settings say";
+        other.expect_complaint(1, &format!("{held} {settings}; start with those"));
+    }
+    // Once as it was, and once as a crash leaves it that came before it was recorded.
+    for times_logged in [0, 1] {
+        server.restart();
+        let mut agency = server.connect();
+        agency.say(kit::Message::hello(1));
+        agency.take(15);
+        agency.finish();
+        agency.expect(InformWinners(vec![7]));
+        assert_eq!(server.terminate().log.count(draw), times_logged);
+        assert_eq!(server.file("draw.csv"), "7574,1,2,1\r\n");
+        fs::remove_file(server.path("draw.csv")).unwrap();
+    }
+}
+
+#[test]
+fn a_limit_of_the_file_size_is_a_full_disk_and_the_server_goes_on() {
+    let mut server = Server::lottery(1);
+    // In blocks of 512 bytes, of which this is less than twice the batch.
+    server.program = server.program.ulimit("-f 4");
+    server.restart();
+    let bets = losing_bets(1, 40);
+    let mut agency = server.newcomer(1);
+    agency.store(&bets);
+    agency.say(RegisterBets(bets.clone()));
+    agency.expect_refusal(7);
+    assert_eq!(server.bets(), rows(&bets));
+    let mut agency = server.connect();
+    agency.hello(1, &bets, 0);
+    agency.store(&bets[..5]);
+    let log = server.terminate().log;
+    let fails =
+        log.position("action: almacenamiento | result: in_progress | error: bets.csv: File too");
+    assert!(fails < log.position("action: almacenamiento | result: success"));
+    log.position("action: shutdown | result: success");
+}
+
+#[test]
+fn a_file_that_somebody_else_touches_is_noticed_at_the_next_commit_and_ends_the_server() {
+    type Touch = fn(&Path) -> io::Result<()>;
+    let touches: [(&str, Touch); 4] = [
+        ("bets.csv", |path| fs::remove_file(path)),
+        ("bets.csv", |path| {
+            fs::rename(path, path.with_extension("old"))
+        }),
+        ("bets.csv", |path| {
+            File::options().write(true).open(path)?.set_len(31)
+        }),
+        ("closings.csv", |path| fs::remove_file(path)),
+    ];
+    for (name, touch) in touches {
+        let mut server = Server::lottery(1).start();
+        let mut agency = server.newcomer(1);
+        agency.store(&losing_bets(1, 3));
+        touch(&server.path(name)).unwrap();
+        agency.say(RegisterBets(losing_bets(1, 3)));
+        // Nobody knows what is stored, so there is no answer.
+        agency.expect_closed();
+        let ended = server.wait_for_end();
+        let complaint = format!("{name} was removed, replaced or cut by somebody else");
+        ended.expect_complaint(1, &complaint);
+        let said = format!("action: almacenamiento | result: fail | error: {complaint}");
+        assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Mutual TLS: who gets in, and for whom they speak.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use kit::Message::{RegisterBets, Status};
+use kit::{
+    Central, Certificates, Dataset, Message, Peer, Process, Program, Server, has_openssl,
+    losing_bets,
+};
+use rustix::process::Signal;
+
+use super::flood::has_descriptors;
+
+/// Handshakes that are begun and held.
+const HALF_MADE: usize = 2_000;
+
+/// Handshakes that are begun and dropped, at most, while the agencies are at work: 200 a second.
+const HALF_MADE_ANEW_MAX: usize = 4_000;
+
+const WRONG_AGENCY: u16 = 4;
+
+#[test]
+fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
+    if !has_openssl() {
+        return;
+    }
+    let certificates = Certificates::make(2);
+    let others = Certificates::make(1);
+    certificates.issue("expired", 20_200_101, 20_210_101);
+    certificates.issue("early", 20_900_101, 20_910_101);
+    certificates.script("revoke 2");
+    let own = |name: &str| certificates.options(name);
+    let authority = others.path("authority/ca.pem").display().to_string();
+    let distrustful = format!("-CAfile {authority} -verify_return_error");
+    let server = certificates.server(Server::lottery(1).of_all_dialects());
+    let mut server = server.start();
+    server.wait_for_lines("| tls: no | advice: anybody who reaches this port may", 5);
+    let mut agency = Peer::over_tls(server.address, &own("agency-1"));
+    agency.hello(1, &[], 0);
+    for (options, cause) in [
+        ("-no_ticket", "no certificate"),
+        (&others.options("agency-1"), "unknown authority"),
+        (&own("expired"), "the certificate has expired"),
+        (&own("early"), "the certificate is not valid yet"),
+        (&own("agency-2"), "the certificate is revoked"),
+        (&own("server"), "the certificate is not for clients"),
+        (
+            &format!("{} -tls1_2", own("agency-1")),
+            "TLS 1.3 is required",
+        ),
+        (
+            &distrustful,
+            "the peer does not trust this server's certificate",
+        ),
+    ] {
+        let mut refused = Peer::over_tls(server.address, options);
+        let refusal = "action: tls_handshake | result: in_progress | ip: 127.0.0.1 | error:";
+        server.wait_for_line(&format!("{refusal} {cause}"));
+        refused.expect_closed();
+    }
+    let mut plain = server.connect();
+    plain.say(Message::hello(1));
+    server.wait_for_line("error: not TLS");
+    plain.rest();
+    agency.store(&losing_bets(1, 10));
+    assert_eq!(server.terminate().log.count("result: fail"), 0);
+}
+
+#[test]
+fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_how_far_it_is() {
+    if !has_openssl() {
+        return;
+    }
+    let certificates = Certificates::make(4);
+    certificates.issue("visitor", 20_200_101, 20_900_101);
+    let server = certificates.server(Server::lottery(4)).start();
+    let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
+    let mut owner = connect("agency-4");
+    owner.hello(4, &[], 0);
+    for name in ["agency-3", "visitor"] {
+        for message in [Message::hello(4), RegisterBets(losing_bets(4, 1))] {
+            let mut thief = connect(name);
+            thief.say(Status);
+            // StatusReport: 4 agencies, all of them missing.
+            assert_eq!(thief.take(11), [0, 33, 0, 0, 0, 4, 0, 0, 0, 4, 0]);
+            thief.say(message);
+            thief.expect_refusal(WRONG_AGENCY);
+        }
+    }
+    owner.store(&losing_bets(4, 1));
+    let agency = |number| Program::agency(&Dataset::losing(number, 1), server.address);
+    let thief = certificates.client(agency(4), "agency-3");
+    thief.run().expect_complaint(1, "with code 4: ");
+    // What the client says of a central that is not what it should be.
+    let others = Certificates::make(1);
+    let plain = Server::lottery(1).start();
+    let client = certificates.client(agency(1), "agency-1");
+    for (client, complaint) in [
+        (
+            client
+                .clone()
+                .set("CLI_TLS_CA", others.path("authority/ca.pem").display()),
+            "no TLS with the central: its certificate is of an unknown authority",
+        ),
+        (
+            client.clone().set("CLI_TLS_SERVERNAME", "lottery.example"),
+            "no TLS with the central: its certificate is no good: ",
+        ),
+        (
+            client.set("CLI_SERVER_ADDRESS", plain.address),
+            "no TLS with the central: it does not speak TLS",
+        ),
+    ] {
+        client.run().expect_complaint(1, complaint);
+    }
+    owner.hello(4, &losing_bets(4, 1), 0);
+}
+
+/// The first message of a handshake, as openssl makes it.
+fn client_hello() -> Vec<u8> {
+    let central = Central::listen();
+    let _openssl = Peer::over_tls(central.address, "-tls1_3");
+    let mut peer = central.accept();
+    let header = peer.take(5);
+    let bytes = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    [header, peer.take(bytes)].concat()
+}
+
+#[test]
+fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begun() {
+    if !has_openssl() || !has_descriptors() {
+        return;
+    }
+    let certificates = Certificates::make(5);
+    let server = certificates.server(Server::lottery(5)).start();
+    let hello = client_hello();
+    let begin = |bytes| {
+        let mut peer = server.connect();
+        peer.send(&hello[..bytes]);
+        peer
+    };
+    // Half of them are amid their first message, and half have had an answer.
+    let _amid: Vec<Peer> = (0..HALF_MADE / 2).map(|_| begin(100)).collect();
+    let mut answered: Vec<Peer> = (0..HALF_MADE / 2).map(|_| begin(hello.len())).collect();
+    for peer in &mut answered {
+        peer.take(1);
+    }
+    let datasets = [1, 2, 3, 4, 5].map(Dataset::with_winner);
+    let is_enough = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..HALF_MADE_ANEW_MAX {
+                drop(begin(hello.len()));
+                thread::sleep(Duration::from_millis(5));
+                if is_enough.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let agencies = datasets.each_ref().map(|dataset| {
+            let agency = Program::agency(dataset, server.address);
+            certificates
+                .client(agency, &format!("agency-{}", dataset.agency))
+                .start()
+        });
+        let ended = agencies.map(Process::wait_for_end);
+        is_enough.store(true, Ordering::Relaxed);
+        for (ended, dataset) in ended.iter().zip(&datasets) {
+            ended.expect_success();
+            assert_eq!(ended.winners(), dataset.winners());
+            assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
+        }
+    });
+    server.expect_stored(&datasets);
+}
+
+#[test]
+fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
+    if !has_openssl() {
+        return;
+    }
+    let certificates = Certificates::make(3);
+    let others = Certificates::make(0);
+    let server = certificates.server(Server::lottery(3)).start();
+    let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
+    let mut waiting = connect("agency-1");
+    waiting.hello(1, &[], 0);
+    waiting.finish();
+    server.wait_for_finish(1);
+    let mut revoked = connect("agency-3");
+    revoked.hello(3, &[], 0);
+    certificates.script("revoke 3");
+    let key = certificates.path("server/cert.key");
+    let good_key = fs::read(&key).unwrap();
+    fs::write(&key, "no key").unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_line("action: tls_reload | result: fail | error: TLS_KEY: ");
+    revoked.hello(3, &[], 0);
+    fs::write(&key, good_key).unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_line("action: tls_reload | result: success | conexiones_cerradas: 1");
+    revoked.expect_closed();
+    connect("agency-3").expect_closed();
+    // Another authority's certificate for the server, and an agency that trusts only this one.
+    for file in ["cert.pem", "cert.key"] {
+        let file = format!("server/{file}");
+        fs::copy(others.path(&file), certificates.path(&file)).unwrap();
+    }
+    server.signal(Signal::HUP);
+    server.wait_for_lines("action: tls_reload | result: success", 2);
+    let authority = others.path("authority/ca.pem").display().to_string();
+    let trust = format!("-CAfile {authority} -verify_return_error");
+    let options = format!("{} {trust}", certificates.options("agency-2"));
+    Peer::over_tls(server.address, &options).hello(2, &[], 0);
+    waiting.expect_nothing_yet();
+    connect("agency-1").hello(1, &[], 1);
+}

@@ -1,0 +1,100 @@
+//! Agencies' files, and what must become of them.
+
+use csv::ReaderBuilder;
+use time::Date;
+use time::macros::format_description;
+
+use crate::native::{self, Bet, losing_bets};
+
+/// An agency's file. Every row of it is a valid bet and ends in CRLF.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The agency.
+    pub agency: u32,
+    /// The file.
+    pub file: String,
+    /// The bets in it.
+    pub bets: Vec<Bet>,
+}
+
+impl Dataset {
+    /// The file that comes with the project.
+    pub fn bundled(agency: u32) -> Dataset {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../.data");
+        let file = std::fs::read_to_string(format!("{folder}/agency-{agency}.csv")).unwrap();
+        let mut reader = ReaderBuilder::new();
+        let mut reader = reader.has_headers(false).from_reader(file.as_bytes());
+        let rows = reader.deserialize().map(Result::unwrap);
+        let bets = rows.map(|row| bet(agency, row)).collect();
+        Dataset { agency, file, bets }
+    }
+
+    /// The same without commas in names: texts of dialects have no quotes.
+    pub fn without_commas(self) -> Dataset {
+        let bets = self.bets.into_iter().map(|bet| {
+            let names = [&bet.first_name, &bet.last_name].map(|name| name.replace(',', ""));
+            bet.named(&names[0], &names[1])
+        });
+        Dataset::of(self.agency, bets.collect())
+    }
+
+    /// A file with these bets.
+    pub fn of(agency: u32, bets: Vec<Bet>) -> Dataset {
+        let stored = native::rows(&bets);
+        // The agency's file is the server's without the first column.
+        let rows = stored.split_inclusive("\r\n");
+        let file = rows.map(|row| row.split_once(',').unwrap().1).collect();
+        Dataset { agency, file, bets }
+    }
+
+    /// A file of so many losing bets.
+    pub fn losing(agency: u32, count: u32) -> Dataset {
+        Dataset::of(agency, losing_bets(agency, count))
+    }
+
+    /// A file of 500 losing bets with one that wins in the middle, of DNI 100 and the agency.
+    pub fn with_winner(agency: u32) -> Dataset {
+        let mut bets = losing_bets(agency, 500);
+        bets.insert(250, Bet::winning(agency, 100 + agency));
+        Dataset::of(agency, bets)
+    }
+
+    /// What must be stored of it.
+    pub fn rows(&self) -> String {
+        let agency = self.agency;
+        let rows = self.file.split_inclusive("\r\n");
+        rows.map(|row| format!("{agency},{row}")).collect()
+    }
+
+    /// The DNIs of those who win by default.
+    pub fn winners(&self) -> Vec<u32> {
+        let winning = self.bets.iter().filter(|bet| bet.number == 7574);
+        winning.map(|bet| bet.document).collect()
+    }
+
+    /// The agency's row in `closings.csv`.
+    pub fn closing(&self) -> String {
+        let (bets, crc) = (self.bets.len(), native::crc(&self.bets));
+        format!("{},{bets},{crc}\r\n", self.agency)
+    }
+}
+
+/// The rows of an agency in `bets.csv`.
+pub fn rows_of(stored: &str, agency: u32) -> String {
+    let first_column = format!("{agency},");
+    let rows = stored.split_inclusive("\r\n");
+    rows.filter(|row| row.starts_with(&first_column)).collect()
+}
+
+fn bet(agency: u32, row: (String, String, u32, String, u32)) -> Bet {
+    let (first_name, last_name, document, birthdate, number) = row;
+    let birthdate = Date::parse(&birthdate, format_description!("[year]-[month]-[day]"));
+    Bet {
+        agency,
+        first_name,
+        last_name,
+        document,
+        birthdate: birthdate.unwrap().midnight().assume_utc().unix_timestamp(),
+        number,
+    }
+}

@@ -1,0 +1,78 @@
+//! The harness of the tests that run the real programs as processes on loopback.
+//!
+//! * [`Server`] is the server, at an address and in a temporary folder of its own.
+//! * [`Program`] describes how any program is started; [`Process`] is it running, [`Ended`] how it
+//!   ended. [`Program::agency`] is the client.
+//! * [`Peer`] is a connection driven by hand, from either side. It sends and expects bytes, and those
+//!   of [`Message`]: the native protocol as `docs/PROTOCOL.md` has it, without the project's own
+//!   encoder.
+//! * [`Agency`] is an agency driven by hand, of any dialect: it speaks through [`dialects`], written by
+//!   hand from `docs/DIALECTS.md`.
+//! * [`Central`] is a listener driven by hand, for the client to talk to.
+//! * [`Certificates`] are those for mutual TLS.
+//! * [`Dataset`] is an agency's file, and what must become of it.
+//!
+//! Nothing waits for a time to pass: tests wait for log lines, answers and exits, each within
+//! [`PATIENCE`], and show the log when it runs out. The form of every log line of every run is
+//! checked when a process ends.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever fails here fails the test that asked for it"
+)]
+
+mod agency;
+mod central;
+mod certificates;
+mod dataset;
+// One hand writes the dialects for the simulator and for these tests.
+#[path = "../../simulation/src/dialects.rs"]
+pub mod dialects;
+mod log;
+mod native;
+mod peer;
+mod process;
+mod program;
+mod server;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+pub use agency::Agency;
+pub use central::Central;
+pub use certificates::Certificates;
+pub use dataset::{Dataset, rows_of};
+pub use log::Log;
+pub use native::{Bet, Message, losing_bets, rows};
+pub use peer::Peer;
+pub use process::{Ended, Process, SIGNALS};
+pub use program::{Program, has_openssl, has_python, tell};
+pub use server::Server;
+
+/// The longest wait for the next line, byte or connection, on a machine that does much else.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until it has happened, where there is no line, byte or end to wait for.
+pub fn wait_until(mut has_happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !has_happened() {
+        assert!(started.elapsed() < PATIENCE, "it does not happen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// An address that no other test uses, nor the ports behind it, one for each dialect. Nobody listens there
+/// until the test does.
+///
+/// A server that is found again after a crash needs a port that nobody takes meanwhile. A port that
+/// the system chose may go to the next outgoing connection, so each test process has an address of
+/// 127.128.0.0/9 for itself, and ports below those that the system gives out.
+pub fn own_address() -> SocketAddr {
+    const PORTS: u16 = 1 + dialects::Dialect::ALL.len() as u16;
+    static NEXT: AtomicU16 = AtomicU16::new(12345);
+    let port = NEXT.fetch_add(PORTS, Ordering::Relaxed);
+    assert!(port < 32_768, "the system gives out ports from here on");
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, high | 0x80, middle, low], port))
+}

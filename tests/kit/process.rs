@@ -1,0 +1,247 @@
+//! Programs that run, and how they ended.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Log, PATIENCE, Program, wait_until};
+
+/// The signals that ask a program to end, with their names in the log.
+pub const SIGNALS: [(&str, Signal); 2] = [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)];
+
+/// How long a graceful shutdown may take. One second is promised; a busy machine may need more.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// How a program ended, and everything it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub log: Log,
+    /// Standard error.
+    pub complaints: String,
+    /// The time from its start, or from the signal that asked it to end.
+    pub took: Duration,
+}
+
+impl Ended {
+    /// Expects exit code 0, and that nothing failed and nothing was complained of.
+    pub fn expect_success(&self) {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert_eq!(self.complaints, "");
+        assert_eq!(self.log.count("result: fail"), 0, "{self:#?}");
+    }
+
+    /// Expects this exit code and one line on standard error. `…` in what it must contain stands
+    /// for anything.
+    pub fn expect_complaint(&self, code: i32, expected: &str) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.complaints.lines().count(), 1, "{self:#?}");
+        let mut rest = &self.complaints[..];
+        for part in expected.split('…') {
+            let Some((_, behind)) = rest.split_once(part) else {
+                panic!("{part:?} of {expected:?} in {:?}", self.complaints);
+            };
+            rest = behind;
+        }
+    }
+
+    /// Expects a graceful shutdown by this signal: a line for the signal, one for each thing closed,
+    /// and the last one. Gives the lines in between.
+    pub fn expect_graceful(&self, signal: &str) -> Vec<&str> {
+        self.expect_success();
+        assert!(self.took < SHUTDOWN_MAX, "{:?}", self.took);
+        let events = self.log.events();
+        let [first, closed @ .., last] = &events[self.log.position("signal_received")..] else {
+            panic!("no line behind the signal: {events:#?}");
+        };
+        let received = format!("action: signal_received | result: success | signal: {signal}");
+        assert_eq!(*first, received);
+        assert_eq!(*last, "action: shutdown | result: success");
+        for event in closed {
+            let is_closing = event.starts_with("action: close_") && event.contains(": success");
+            assert!(is_closing, "{events:#?}");
+        }
+        closed.to_vec()
+    }
+
+    /// The winners that an agency logged, in two lines and once.
+    pub fn winners(&self) -> Vec<u32> {
+        let asked = "action: consulta_ganadores | result: success";
+        let told = "action: ganadores | result: success";
+        assert_eq!(self.log.position(told), self.log.position(asked) + 1);
+        let [documents] = self.log.values(told, "dnis")[..] else {
+            panic!("told twice: {self:#?}");
+        };
+        let documents = documents.split(',').filter(|part| !part.is_empty());
+        let documents: Vec<u32> = documents.map(|part| part.parse().unwrap()).collect();
+        let count = documents.len().to_string();
+        assert_eq!(self.log.values(asked, "cant_ganadores"), [count]);
+        documents
+    }
+}
+
+/// A running program. It is killed when the test drops it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Keeps its folder.
+    program: Program,
+    started: Instant,
+    output: Mutex<Output>,
+}
+
+/// What a program says on standard output.
+#[derive(Debug)]
+struct Output {
+    log: Log,
+    lines: Receiver<String>,
+    has_ended: bool,
+}
+
+impl Process {
+    /// Starts a program, with its log in `output` or, as usual, where the test sees it.
+    pub(crate) fn start(program: &Program, output: Option<Stdio>) -> Process {
+        let started = Instant::now();
+        let mut command = program.command();
+        command.stdin(Stdio::null());
+        command.stdout(output.unwrap_or_else(Stdio::piped));
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).split(b'\n') {
+                    let line = String::from_utf8_lossy(&line.unwrap()).into_owned();
+                    // The test may have dropped the process.
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let output = Output {
+            log: Log::default(),
+            lines,
+            has_ended: false,
+        };
+        Process {
+            child,
+            program: program.clone(),
+            started,
+            output: Mutex::new(output),
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The log so far. A line may be missing that the program wrote a moment ago.
+    pub fn log(&self) -> Log {
+        let mut output = self.output();
+        while output.next(Duration::ZERO) {}
+        output.log.clone()
+    }
+
+    /// Whether the program has ended.
+    pub fn has_ended(&self) -> bool {
+        self.log();
+        self.output().has_ended
+    }
+
+    /// Waits until the log has a line with `text`.
+    pub fn wait_for_line(&self, text: &str) {
+        self.wait_for_lines(text, 1);
+    }
+
+    /// Waits until the log has `count` lines with `text`.
+    pub fn wait_for_lines(&self, text: &str, count: usize) {
+        let mut output = self.output();
+        let mut found = output.log.count(text);
+        while found < count {
+            if !output.next(PATIENCE) {
+                let log = &output.log;
+                panic!("expected {count} lines with {text:?} and not {found}: {log:#?}");
+            }
+            found += usize::from(output.log.last().unwrap().contains(text));
+        }
+    }
+
+    /// Waits until the program ends by itself.
+    pub fn wait_for_end(mut self) -> Ended {
+        let mut output = self.output();
+        while output.next(PATIENCE) {}
+        assert!(output.has_ended, "expected an end: {:#?}", output.log);
+        let log = output.log.clone();
+        drop(output);
+        // It may log elsewhere.
+        wait_until(|| self.child.try_wait().unwrap().is_some());
+        let mut complaints = String::new();
+        let stderr = self.child.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut complaints).unwrap();
+        Ended {
+            code: self.child.wait().unwrap().code(),
+            log,
+            complaints,
+            took: self.started.elapsed(),
+        }
+    }
+
+    /// Ends the program with SIGTERM.
+    pub fn terminate(self) -> Ended {
+        self.end_by(Signal::TERM)
+    }
+
+    /// Ends the program with SIGKILL, as a crash would.
+    pub fn kill(self) -> Ended {
+        self.end_by(Signal::KILL)
+    }
+
+    /// Sends a signal and waits for the end.
+    pub fn end_by(mut self, signal: Signal) -> Ended {
+        self.started = Instant::now();
+        self.signal(signal);
+        self.wait_for_end()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.output
+            .lock()
+            .unwrap_or_else(|error| error.into_inner())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log();
+        if std::thread::panicking() {
+            eprintln!("{:?} said: {log:#?}", self.program);
+        } else if self.program.logs() {
+            log.events();
+        }
+    }
+}
+
+impl Output {
+    /// Waits for the next line. There is none when patience or the program has ended.
+    fn next(&mut self, patience: Duration) -> bool {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => self.log.extend([line]),
+            Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            Err(mpsc::RecvTimeoutError::Disconnected) => self.has_ended = true,
+        }
+        !self.has_ended
+    }
+}

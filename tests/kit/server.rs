@@ -1,0 +1,200 @@
+//! The server.
+
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::dialects::Dialect;
+use crate::native::Bet;
+use crate::{Dataset, Ended, Peer, Process, Program, own_address, rows_of, wait_until};
+
+/// Its storage folder, within that in which it works.
+const STORAGE: &str = "lotteries/2026/today";
+
+/// The server at an address of its own, running or not. Its files outlive it, so that it is found
+/// again as it was when it is started again.
+#[derive(Debug)]
+pub struct Server {
+    /// How it is started.
+    pub program: Program,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How many listeners it has.
+    listeners: usize,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// A server for this many agencies, not started yet.
+    pub fn lottery(agencies: u32) -> Server {
+        let address = own_address();
+        let program = Program::server()
+            .set("SERVER_PORT", address.port())
+            .set("SERVER_BIND", address.ip())
+            .set("STORAGE_DIR", STORAGE)
+            .set("NUM_AGENCIES", agencies);
+        Server {
+            program,
+            address,
+            listeners: 1,
+            process: None,
+        }
+    }
+
+    /// An echo server, not started yet.
+    pub fn echo() -> Server {
+        Server::lottery(0).set("SERVER_MODE", "echo")
+    }
+
+    /// Sets a key.
+    pub fn set(mut self, key: &str, value: impl ToString) -> Server {
+        self.program = self.program.set(key, value);
+        self
+    }
+
+    /// Has it listen for each dialect, at a port of its own.
+    pub fn of_all_dialects(mut self) -> Server {
+        self.listeners += Dialect::ALL.len();
+        let port = |dialect: Dialect| self.address_of(dialect).port();
+        let ports = Dialect::ALL.map(|dialect| format!("{}:{}", dialect.name(), port(dialect)));
+        self.set("DIALECT_PORTS", ports.join(","))
+    }
+
+    /// Where it listens for a dialect.
+    pub fn address_of(&self, dialect: Dialect) -> SocketAddr {
+        let port = self.address.port() + 1 + dialect as u16;
+        SocketAddr::new(self.address.ip(), port)
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(mut self) -> Server {
+        self.restart();
+        self
+    }
+
+    /// Starts it with its log somewhere else and waits until it listens.
+    pub fn start_logging_to(mut self, output: impl Into<Stdio>) -> Server {
+        self.process = Some(self.program.start_logging_to(output));
+        wait_until(|| TcpStream::connect(self.address).is_ok());
+        self
+    }
+
+    /// Starts it again and waits until it listens.
+    pub fn restart(&mut self) {
+        let process = self.program.start();
+        process.wait_for_lines("INFO  [server::log_lines] action: listen", self.listeners);
+        self.process = Some(process);
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn terminate(&mut self) -> Ended {
+        self.end_by(Signal::TERM)
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    pub fn kill(&mut self) -> Ended {
+        self.end_by(Signal::KILL)
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait_for_end(&mut self) -> Ended {
+        self.process.take().expect("it was started").wait_for_end()
+    }
+
+    /// Ends it with this signal. Standard error, where a panic would be, stays empty.
+    pub fn end_by(&mut self, signal: Signal) -> Ended {
+        let process = self.process.take().expect("it was started");
+        let ended = process.end_by(signal);
+        assert_eq!(ended.complaints, "");
+        ended
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub fn memory_peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.unwrap().trim().strip_suffix(" kB").unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Peer {
+        Peer::connect(self.address)
+    }
+
+    /// A new connection of an agency without bets, which was welcomed.
+    pub fn newcomer(&self, agency: u32) -> Peer {
+        let mut peer = self.connect();
+        peer.hello(agency, &[], 0);
+        peer
+    }
+
+    /// A new connection of an agency without bets that stores these and is parked.
+    pub fn parked(&self, agency: u32, bets: &[Bet]) -> Peer {
+        let mut peer = self.newcomer(agency);
+        peer.store(bets);
+        peer.finish();
+        self.wait_for_finish(agency);
+        peer
+    }
+
+    /// Waits until the log says that this agency has finished.
+    pub fn wait_for_finish(&self, agency: u32) {
+        self.wait_for_line(&format!(
+            "agencia_lista | result: success | agencia: {agency} |"
+        ));
+    }
+
+    /// The path of `bets.csv`, `closings.csv` or `draw.csv`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.program.folder().join(STORAGE).join(name)
+    }
+
+    /// `bets.csv`.
+    pub fn bets(&self) -> String {
+        self.file("bets.csv")
+    }
+
+    /// `closings.csv`.
+    pub fn closings(&self) -> String {
+        self.file("closings.csv")
+    }
+
+    /// One of these files.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Expects that exactly these files are stored, each in its order, and that exactly their
+    /// agencies have finished.
+    pub fn expect_stored(&self, datasets: &[Dataset]) {
+        let stored = self.bets();
+        for dataset in datasets {
+            let (own, expected) = (rows_of(&stored, dataset.agency), dataset.rows());
+            let mut pairs = own.lines().zip(expected.lines());
+            let difference = pairs.find(|(own, expected)| own != expected);
+            assert!(own == expected, "agency {}: {difference:?}", dataset.agency);
+        }
+        let bets: usize = datasets.iter().map(|dataset| dataset.bets.len()).sum();
+        assert_eq!(stored.lines().count(), bets, "rows of nobody");
+        // They are in the order in which the agencies finished.
+        let closings = self.closings();
+        let mut closings: Vec<&str> = closings.split_inclusive("\r\n").collect();
+        closings.sort_unstable();
+        let mut expected: Vec<String> = datasets.iter().map(Dataset::closing).collect();
+        expected.sort_unstable();
+        assert_eq!(closings, expected);
+    }
+}
+
+/// A running server is watched as any process.
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        self.process.as_ref().expect("it was started")
+    }
+}
