@@ -1,5 +1,5 @@
-//! What is measured beside the rows: starting, and opening a large store after a crash and the draw
-//! over it.
+//! What is measured beside the rows: starting, opening a large store after a crash and the draw over
+//! it, and handshakes.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -10,15 +10,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 
+use crate::certificates::{self, Authority};
+use crate::dialects::Dialect;
 use crate::figures::{Figures, figures};
 use crate::measure::Bench;
-use crate::process::Server;
+use crate::process::{Server, ServerSettings};
 use crate::rows::Row;
 use crate::wire::{self, ALL_BETS_SENT, EMPTY_BATCH, REQUEST_WINNERS};
 
 /// Starts on an empty folder that are measured: each takes but milliseconds.
 const STARTS: usize = 20;
+
+/// Connections over TLS that are made and kept.
+const HANDSHAKES: usize = 1_000;
 
 /// What a crash in the middle of a write leaves at the end of the bets.
 const TORN_ROW: &[u8] = b"5,Ana,Pa";
@@ -28,7 +35,7 @@ impl Bench {
     pub fn starts(&self) -> Result<Vec<Figures>> {
         let starts = (0..STARTS).map(|_| {
             self.clean()?;
-            let time = self.start_server(5)?.start_time;
+            let time = self.start_server(5, None)?.start_time;
             Ok(figures([("start, ms", milliseconds(time))]))
         });
         starts.collect()
@@ -62,7 +69,7 @@ impl Bench {
         let mut file = OpenOptions::new().append(true).open(&bets)?;
         file.write_all(TORN_ROW)?;
         rustix::fs::sync();
-        let server = self.start_server(winners.len())?;
+        let server = self.start_server(winners.len(), None)?;
         let is_cut = bets.metadata()?.len() == bytes;
         ensure!(is_cut, "the torn row was not cut off");
         let mut agencies = Vec::new();
@@ -112,9 +119,47 @@ impl Bench {
         ]))
     }
 
-    fn start_server(&self, agencies: usize) -> Result<Server> {
+    /// Has many agencies connect over TLS, one after the other, and stay.
+    pub fn handshakes(&self) -> Result<Vec<Figures>> {
+        let authority = Authority::new(self.folder.path())?;
+        let configs = (1..=HANDSHAKES).map(|agency| authority.client(agency));
+        let configs: Vec<_> = configs.collect::<Result<_>>()?;
+        let runs = (0..self.pairs).map(|_| {
+            self.clean()?;
+            let server = self.start_server(HANDSHAKES, Some(&authority))?;
+            let before = server.usage()?.memory_mib;
+            let mut streams = Vec::new();
+            for config in &configs {
+                let name = ServerName::try_from(certificates::SERVER)?;
+                let session = ClientConnection::new(config.clone(), name)?;
+                let mut stream = StreamOwned::new(session, connect(server.address)?);
+                probe(&mut stream)?;
+                streams.push(stream);
+            }
+            let usage = server.usage()?;
+            let grown_kib = (usage.memory_mib - before) * 1024.0;
+            let of_one_core = HANDSHAKES as f64 / usage.cpu_seconds;
+            server.stop()?;
+            Ok(figures([
+                ("handshakes/s of one core", of_one_core),
+                (
+                    "memory of an idle connection, KiB",
+                    grown_kib / HANDSHAKES as f64,
+                ),
+            ]))
+        });
+        runs.collect()
+    }
+
+    fn start_server(&self, agencies: usize, tls: Option<&Authority>) -> Result<Server> {
         let command = Command::new(self.programs.join("server"));
-        Server::start(command, self.folder.path(), agencies, "always")
+        let settings = ServerSettings {
+            agencies,
+            durability: "always",
+            dialect: Dialect::Native,
+            tls,
+        };
+        Server::start(command, self.folder.path(), &settings)
     }
 }
 
@@ -129,7 +174,7 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
 }
 
 /// The answer's first `N` bytes, which begin with its type.
-fn receive<const N: usize>(stream: &mut TcpStream, kind: u8) -> Result<[u8; N]> {
+fn receive<const N: usize>(stream: &mut impl Read, kind: u8) -> Result<[u8; N]> {
     let mut bytes = [0; N];
     stream.read_exact(&mut bytes).context("an answer")?;
     let found = bytes[1];
@@ -145,7 +190,7 @@ fn receive_winners(stream: &mut TcpStream) -> Result<u64> {
 }
 
 /// Sends an empty batch and waits for its answer: when it was sent and answered.
-fn probe(stream: &mut TcpStream) -> Result<(Instant, Instant)> {
+fn probe(stream: &mut (impl Read + Write)) -> Result<(Instant, Instant)> {
     let asked = Instant::now();
     stream.write_all(&EMPTY_BATCH)?;
     receive::<2>(stream, 2)?;

@@ -133,7 +133,7 @@ mod tests {
         }
         let plans = Options::plan_of("--agencies 20 --bets 1000").unwrap();
         let scripts: Vec<_> = plans.iter().map(Script::floor).collect();
-        let outcome = load::run(address, &scripts, 1).unwrap();
+        let outcome = load::run(address, &scripts, 1, None).unwrap();
         let messages: usize = scripts.iter().map(|script| script.ends.len()).sum();
         assert_eq!(outcome.answer_ns.len(), messages as u64);
         expected += scripts

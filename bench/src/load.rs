@@ -5,7 +5,7 @@
 //! it checks. It measures each batch from the write that ends it to the read that brings its answer.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,10 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rustix::net::sockopt::set_socket_linger;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 
+use crate::certificates::{self, Authority};
 use crate::wire::{Answer, Script};
 
 /// Agencies that may wait for the server's first word at once. More would overflow the backlog of
@@ -35,9 +38,14 @@ pub struct Outcome {
     pub answer_ns: Histogram<u64>,
 }
 
-/// Runs an agency for each script, each with at most `window` batches unanswered. Fails when the
-/// server refuses, closes, tells other winners than were sent, or falls silent.
-pub fn run(address: SocketAddr, scripts: &[Script], window: u32) -> Result<Outcome> {
+/// Runs an agency for each script, each with at most `window` batches unanswered, over TLS if there is
+/// a `tls`. Fails when the server refuses, closes, tells other winners than were sent, or falls silent.
+pub fn run(
+    address: SocketAddr,
+    scripts: &[Script],
+    window: u32,
+    tls: Option<&Authority>,
+) -> Result<Outcome> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut agencies: Vec<Agency<'_>> = Vec::with_capacity(scripts.len());
@@ -48,15 +56,28 @@ pub fn run(address: SocketAddr, scripts: &[Script], window: u32) -> Result<Outco
         heard: 0,
         done: 0,
     };
+    let certificates = tls.map(|authority| (1..=scripts.len()).map(|id| authority.client(id)));
+    let certificates: Option<Vec<_>> = certificates.map(Iterator::collect).transpose()?;
     let started = Instant::now();
     while common.done < scripts.len() {
         while agencies.len() < scripts.len().min(common.heard + UNHEARD_MAX) {
             let index = agencies.len();
             let mut stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
+            // Closed so that nothing stays: tens of thousands of connections that linger for a minute
+            // or two fill the tables of the kernel and of its firewall, which then drops packets.
+            set_socket_linger(&stream, Some(Duration::ZERO))?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             let registry = poll.registry();
             registry.register(&mut stream, Token(index), interest)?;
+            let stream = match &certificates {
+                None => Stream::Plain(stream),
+                Some(certificates) => {
+                    let server = ServerName::try_from(certificates::SERVER)?;
+                    let session = ClientConnection::new(certificates[index].clone(), server)?;
+                    Stream::Tls(Box::new(StreamOwned::new(session, stream)))
+                }
+            };
             agencies.push(Agency {
                 stream,
                 script: &scripts[index],
@@ -76,15 +97,10 @@ pub fn run(address: SocketAddr, scripts: &[Script], window: u32) -> Result<Outco
             ready.with_context(|| format!("agency {}", index + 1))?;
         }
     }
-    let elapsed = started.elapsed();
-    // Closed so that nothing stays: tens of thousands of connections that linger for a minute or two
-    // fill the tables of the kernel and of its firewall, which then drops packets.
-    for agency in agencies {
-        // Without the option the connection closes as usual.
-        let _ = set_socket_linger(&agency.stream, Some(Duration::ZERO));
-    }
-    let answer_ns = common.answer_ns;
-    Ok(Outcome { elapsed, answer_ns })
+    Ok(Outcome {
+        elapsed: started.elapsed(),
+        answer_ns: common.answer_ns,
+    })
 }
 
 /// What all agencies of a load have in common.
@@ -97,9 +113,43 @@ struct Common {
     done: usize,
 }
 
+/// A socket, plain or under TLS.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    /// Whether a read of so many bytes into a buffer of so many leaves none to read.
+    fn is_exhausted(&self, read: usize, buffer: usize) -> bool {
+        matches!(self, Stream::Plain(_)) && read < buffer
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        match self {
+            Stream::Plain(socket) => socket.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => stream.sock.shutdown(Shutdown::Write),
+        }
+    }
+}
+
 /// An agency: a socket, a place in a script, and the batches that wait for an answer.
 struct Agency<'a> {
-    stream: TcpStream,
+    stream: Stream,
     script: &'a Script,
     is_heard: bool,
     is_done: bool,
@@ -121,14 +171,12 @@ impl Agency<'_> {
             }
             ensure!(read > 0, "the server closed the connection");
             self.partial.extend_from_slice(&common.buffer[..read]);
-            let (now, mut taken) = (Instant::now(), 0);
-            while let Some((answer, bytes)) = (self.script.find_answer)(&self.partial[taken..])? {
-                taken += bytes;
+            let now = Instant::now();
+            while let Some(answer) = self.script.take_answer(&mut self.partial)? {
                 self.take(answer, now, common)?;
             }
-            self.partial.drain(..taken);
             self.send(common.window)?;
-            if read < common.buffer.len() {
+            if self.stream.is_exhausted(read, common.buffer.len()) {
                 break;
             }
         }
@@ -153,7 +201,7 @@ impl Agency<'_> {
             let whole = unsent.partition_point(|end| *end <= self.sent_bytes);
             self.in_flight.extend((0..whole).map(|_| now));
             if self.sent_bytes == self.script.bytes.len() && self.script.winners.is_none() {
-                self.stream.shutdown(Shutdown::Write)?;
+                self.stream.shutdown()?;
             }
         }
         Ok(())
@@ -168,6 +216,7 @@ impl Agency<'_> {
                 self.answered += 1;
                 self.is_done = self.answered == is_last && expected.is_none();
             }
+            (Answer::DrawHeld, None) if self.answered == is_last => {}
             (Answer::Winners(told), None) if self.answered == is_last => {
                 self.is_done = expected == Some(told);
                 ensure!(self.is_done, "{told} winners, expected {expected:?}");

@@ -2,14 +2,21 @@
 //! measure how fast it is. The real programs are run as released, from outside.
 //!
 //! - [`datasets`]: the seeded generator of the agencies' CSV files.
-//! - [`wire`]: what agencies say and hear, as bytes; [`load`]: many of them in one thread.
+//! - [`wire`]: what agencies say and hear, as bytes; [`load`]: many of them in one thread;
+//!   [`certificates`]: what they show over TLS.
 //! - [`floor`]: the least that any system must do to get those bytes from agencies to a file.
 //! - [`rows`]: the workloads; [`mod@measure`] runs them, and [`extras`] what is measured beside them;
 //!   [`process`] is about the programs that are run.
 //! - [`report`]: the targets, the table and the [`charts`] of all [`figures`].
 
+mod certificates;
 mod charts;
 mod datasets;
+// One hand writes the dialects for the simulator and for us. Were the simulator a dependency, the
+// server that is measured would be built with what tests need.
+#[path = "../../simulation/src/dialects.rs"]
+#[expect(dead_code, reason = "the simulator needs more of it")]
+mod dialects;
 mod extras;
 mod figures;
 mod floor;
@@ -94,6 +101,7 @@ fn measure(options: &Measure) -> Result<()> {
         let runs = match name.as_str() {
             "start" => bench.starts(),
             "store" => bench.store(),
+            "handshakes" => bench.handshakes(),
             row => bench.row(row),
         };
         let runs = runs.with_context(|| name.clone())?;

@@ -12,10 +12,11 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
 
+use crate::certificates::{self, Authority};
 use crate::datasets::{AgencyPlan, Options};
 use crate::figures::{Figures, figures};
 use crate::load::{self, Outcome};
-use crate::process::{Process, STORAGE, Server, cpu_seconds_of_ended_children};
+use crate::process::{Process, STORAGE, Server, ServerSettings, cpu_seconds_of_ended_children};
 use crate::rows::{Driver, Row};
 use crate::wire::Script;
 
@@ -83,17 +84,24 @@ impl Bench {
         Ok(())
     }
 
-    /// Makes what the agencies of a row read or send.
+    /// Makes what the agencies of a row read, send and show.
     pub fn agencies(&self, row: &Row) -> Result<Agencies> {
         let mut agencies = Agencies::default();
+        if row.is_tls {
+            agencies.authority = Some(Authority::new(self.folder.path())?);
+        }
         for plan in Options::plan_of(&row.data)? {
             let floor = Script::floor(&plan);
             if row.driver == Driver::Clients {
                 let file = format!("agency-{}.csv", plan.agency);
                 agencies.files.push(self.folder.path().join(file));
                 fs::write(&agencies.files[agencies.plans.len()], &floor.bytes)?;
+                if let Some(authority) = &agencies.authority {
+                    authority.write(&certificates::name(plan.agency as usize))?;
+                }
             } else {
-                agencies.ours.push(Script::native(&plan, row.batch_bets));
+                let script = Script::of(row.dialect, &plan, row.batch_bets);
+                agencies.ours.push(script);
             }
             agencies.floor.push(floor);
             agencies.plans.push(plan);
@@ -107,15 +115,18 @@ impl Bench {
         let output = self.folder.path().join("floor.output");
         let mut command = Command::new(&program);
         command.arg("floor-server").arg(&output);
-        let mut server = Process::start(command.stdout(Stdio::piped()), &[])?;
+        let mut server = Process::start(command.stdout(Stdio::piped()), [])?;
         let stdout = server.0.stdout.take().context("no output")?;
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address)?;
         let address = address.trim();
-        let outcome = agencies.run(&agencies.floor, address.parse()?, 1, |_, file| {
+        let address: SocketAddr = address.parse()?;
+        let outcome = agencies.run(&agencies.floor, address, 1, None, |_, file| {
             let mut command = Command::new(&program);
-            command.args(["floor-agency", address]).arg(file);
-            Process::start(&mut command, &[])
+            command
+                .args(["floor-agency", &address.to_string()])
+                .arg(file);
+            Process::start(&mut command, [])
         })?;
         drop(server);
         let sent: usize = agencies.floor.iter().map(|script| script.bytes.len()).sum();
@@ -136,20 +147,30 @@ impl Bench {
             command.args(["-D", "-f", "-c", "-o"]).arg(&summary);
             command.arg(self.programs.join("server"));
         }
-        let count = agencies.plans.len();
-        let server = Server::start(command, self.folder.path(), count, row.durability)?;
+        let settings = ServerSettings {
+            agencies: agencies.plans.len(),
+            durability: row.durability,
+            dialect: row.dialect,
+            tls: agencies.authority.as_ref(),
+        };
+        let server = Server::start(command, self.folder.path(), &settings)?;
         let clients_before = cpu_seconds_of_ended_children()?;
-        let outcome = agencies.run(&agencies.ours, server.address, row.window, |id, file| {
+        let (address, tls) = (server.address, agencies.authority.as_ref());
+        let outcome = agencies.run(&agencies.ours, address, row.window, tls, |id, file| {
             let mut command = Command::new(self.programs.join("client"));
             let settings = [
-                ("CLI_ID", &*id.to_string()),
-                ("CLI_SERVER_ADDRESS", &server.address.to_string()),
-                ("CLI_BATCH_MAXAMOUNT", &row.batch_bets.to_string()),
-                ("CLI_BATCH_WINDOW", &row.window.to_string()),
-                ("CLI_DATA_PATH", &file.to_string_lossy()),
+                ("CLI_ID", id.to_string()),
+                ("CLI_SERVER_ADDRESS", address.to_string()),
+                ("CLI_BATCH_MAXAMOUNT", row.batch_bets.to_string()),
+                ("CLI_BATCH_WINDOW", row.window.to_string()),
+                ("CLI_DATA_PATH", file.to_string_lossy().into_owned()),
             ];
+            let files = tls.map(|authority| authority.files(&certificates::name(id)));
+            let names = ["CLI_TLS_CA", "CLI_TLS_CERT", "CLI_TLS_KEY"];
+            let files = files.map(|files| names.into_iter().zip(files));
             command.current_dir(self.folder.path());
-            Process::start(command.stdout(Stdio::null()), &settings)
+            let settings = settings.into_iter().chain(files.into_iter().flatten());
+            Process::start(command.stdout(Stdio::null()), settings)
         })?;
         let clients_cpu_seconds = cpu_seconds_of_ended_children()? - clients_before;
         let usage = server.usage()?;
@@ -176,7 +197,7 @@ impl Bench {
         if row.driver == Driver::Clients {
             let ns = clients_cpu_seconds * 1e9 / bets;
             run.extend(figures([("clients' CPU, ns/bet", ns)]));
-        } else {
+        } else if !outcome.answer_ns.is_empty() {
             let ms = |share| outcome.answer_ns.value_at_quantile(share) as f64 / 1e6;
             run.extend(figures(ANSWER_MS.map(|(share, name)| (name, ms(share)))));
         }
@@ -191,6 +212,7 @@ pub struct Agencies {
     files: Vec<PathBuf>,
     ours: Vec<Script>,
     floor: Vec<Script>,
+    authority: Option<Authority>,
 }
 
 impl Agencies {
@@ -201,10 +223,11 @@ impl Agencies {
         scripts: &[Script],
         address: SocketAddr,
         window: u32,
+        tls: Option<&Authority>,
         start: impl Fn(usize, &Path) -> Result<Process>,
     ) -> Result<Outcome> {
         if self.files.is_empty() {
-            return load::run(address, scripts, window);
+            return load::run(address, scripts, window, tls);
         }
         let started = Instant::now();
         let processes = (1..).zip(&self.files).map(|(id, file)| start(id, file));

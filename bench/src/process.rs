@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::certificates::{self, Authority};
+use crate::dialects::Dialect;
+
 /// Where the server stores, in the folder that it runs in.
 pub const STORAGE: &str = "storage";
 
@@ -24,9 +27,11 @@ pub struct Process(pub Child);
 
 impl Process {
     /// Starts `command` with no environment but `settings`: a leftover setting could hide in ours.
-    pub fn start(command: &mut Command, settings: &[(&str, &str)]) -> Result<Process> {
+    pub fn start(
+        command: &mut Command,
+        settings: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Process> {
         let name = command.get_program().to_owned();
-        let settings = settings.iter().copied();
         let command = command.env_clear().envs(settings).stdin(Stdio::null());
         let child = command.spawn();
         Ok(Process(child.with_context(|| name.display().to_string())?))
@@ -37,11 +42,13 @@ impl Process {
         let process = procfs::process::Process::new(self.0.id() as i32)?;
         let tasks = process.tasks()?.flatten();
         let cpu_ns = tasks.map(|task| Ok(task.schedstat()?.sum_exec_runtime));
-        let peak_kib = process.status()?.vmhwm.context("no VmHWM in /proc")?;
+        let status = process.status()?;
+        let mib = |kib: Option<u64>| kib.map(|kib| kib as f64 / 1024.0);
         Ok(Usage {
             cpu_seconds: cpu_ns.sum::<Result<u64>>()? as f64 / 1e9,
             kernel_seconds: seconds(process.stat()?.stime),
-            peak_mib: peak_kib as f64 / 1024.0,
+            peak_mib: mib(status.vmhwm).context("no VmHWM in /proc")?,
+            memory_mib: mib(status.vmrss).context("no VmRSS in /proc")?,
         })
     }
 }
@@ -62,6 +69,8 @@ pub struct Usage {
     pub kernel_seconds: f64,
     /// The most memory it had at once (VmHWM).
     pub peak_mib: f64,
+    /// The memory that it has now (VmRSS).
+    pub memory_mib: f64,
 }
 
 /// Seconds that the processes used which we started and saw end, in ticks of 10 ms.
@@ -72,6 +81,15 @@ pub fn cpu_seconds_of_ended_children() -> Result<f64> {
 
 fn seconds(ticks: u64) -> f64 {
     ticks as f64 / procfs::ticks_per_second() as f64
+}
+
+/// What a server is to be; the rest is as by default.
+pub struct ServerSettings<'a> {
+    pub agencies: usize,
+    pub durability: &'a str,
+    pub dialect: Dialect,
+    /// Who signs the certificates of everybody; none: no TLS.
+    pub tls: Option<&'a Authority>,
 }
 
 /// The real server, running. It logs as it does by default, into a file.
@@ -90,23 +108,29 @@ impl Server {
     pub fn start(
         mut command: Command,
         folder: &Path,
-        agencies: usize,
-        durability: &str,
+        settings: &ServerSettings<'_>,
     ) -> Result<Server> {
         let log = folder.join("server.log");
         let output = File::create(&log)?;
         command.stdout(output.try_clone()?).stderr(output);
+        let tls = settings.tls.map(|tls| {
+            let names = ["TLS_CLIENT_CA", "TLS_CERT", "TLS_KEY"];
+            names.into_iter().zip(tls.files(certificates::SERVER))
+        });
         let settings = [
             ("SERVER_PORT", "0"),
             ("SERVER_BIND", "127.0.0.1"),
             ("SERVER_LISTEN_BACKLOG", BACKLOG),
+            ("SERVER_DIALECT", settings.dialect.name()),
             ("STORAGE_DIR", STORAGE),
-            ("NUM_AGENCIES", &agencies.to_string()),
-            ("DURABILITY", durability),
-        ];
+            ("NUM_AGENCIES", &settings.agencies.to_string()),
+            ("DURABILITY", settings.durability),
+        ]
+        .map(|(name, value)| (name, value.to_owned()));
+        let settings = settings.into_iter().chain(tls.into_iter().flatten());
         let started = Instant::now();
         // A configuration file of the user's would change the run; in the folder is none.
-        let mut process = Process::start(command.current_dir(folder), &settings)?;
+        let mut process = Process::start(command.current_dir(folder), settings)?;
         let address = loop {
             let logged = fs::read_to_string(&log)?;
             if let Some(address) = listening_address(&logged) {
@@ -151,6 +175,10 @@ impl Server {
 fn listening_address(log: &str) -> Option<SocketAddr> {
     let (_, behind) = log.split_once("action: listen |")?;
     let (line, _) = behind.split_once('\n')?;
-    let (ip, port) = line.split_once("| ip: ")?.1.split_once(" | port: ")?;
+    let value = |key: &str| {
+        line.split(" | ")
+            .find_map(|field| field.trim().strip_prefix(key))
+    };
+    let (ip, port) = (value("ip: ")?, value("port: ")?);
     format!("{ip}:{port}").parse().ok()
 }

@@ -1,7 +1,8 @@
 //! Which runs there are: a row's name says its workload, word by word.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
+use crate::dialects::Dialect;
 use crate::figures::table;
 
 /// When the server syncs, the fastest first.
@@ -12,7 +13,7 @@ pub const WORDS: &str = include_str!("tables/words.md");
 
 /// The names of all rows, or of those of a quick run: what the targets need, and something of each
 /// curve; of these, those that contain a part that was asked for. What no name contains is a row's
-/// whole name. `start` and `store` are no workloads, but [extras](crate::extras).
+/// whole name. `start`, `store` and `handshakes` are no workloads, but [extras](crate::extras).
 pub fn names(is_quick: bool, asked: &[String]) -> csv::Result<Vec<String>> {
     let rows: Vec<(String, bool)> = table(include_str!("tables/rows.csv"))?;
     let is_part = |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part));
@@ -45,6 +46,10 @@ pub struct Row {
     /// Batches of an agency that may be unanswered at once.
     pub window: u32,
     pub durability: &'static str,
+    /// What the agencies speak; the real client knows the native one only.
+    pub dialect: Dialect,
+    /// Whether they speak it over TLS.
+    pub is_tls: bool,
 }
 
 impl Row {
@@ -56,6 +61,8 @@ impl Row {
             batch_bets: 125,
             window: 128,
             durability: "always",
+            dialect: Dialect::Native,
+            is_tls: false,
         };
         for word in name.split('-') {
             let (letters, count) = word.split_at(word.find(char::is_numeric).unwrap_or(word.len()));
@@ -67,9 +74,15 @@ impl Row {
                 ("", Some(agencies)) => row.data = format!("--agencies {agencies} --bets 100"),
                 ("b", Some(bets)) => row.batch_bets = bets,
                 ("w", Some(window)) => row.window = window,
+                ("tls", None) => row.is_tls = true,
                 _ => {
-                    let known = DURABILITIES.into_iter().find(|known| *known == word);
-                    row.durability = known.with_context(|| format!("{name}: what is {word:?}?"))?;
+                    let dialect = Dialect::ALL.into_iter().find(|known| known.name() == word);
+                    let durability = DURABILITIES.into_iter().find(|known| *known == word);
+                    match (dialect, durability) {
+                        (Some(dialect), _) => row.dialect = dialect,
+                        (_, Some(durability)) => row.durability = durability,
+                        _ => bail!("{name}: what is {word:?}?"),
+                    }
                 }
             }
         }
@@ -84,7 +97,7 @@ mod tests {
     #[test]
     fn every_row_has_a_workload_of_its_own_as_its_name_says() {
         let mut rows = Vec::new();
-        for name in &names(false, &[]).unwrap()[2..] {
+        for name in &names(false, &[]).unwrap()[3..] {
             let row = Row::named(name).unwrap();
             assert!(!rows.contains(&row), "{name}");
             rows.push(row);

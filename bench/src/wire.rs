@@ -1,11 +1,12 @@
-//! What agencies say and hear, as bytes: the one place of this package that knows them.
+//! What agencies say and hear, as bytes.
 //!
 //! A [`Script`] is all that one agency sends, made before any clock starts, and how it recognises
-//! the answers. A further dialect is one more constructor; the [load](crate::load) replays them all.
+//! the answers. The [load](crate::load) replays them.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::datasets::{AgencyPlan, Bet};
+use crate::dialects::{self, BetFields, Dialect};
 
 /// Bytes of a frame of the floor; the last one of an agency may have fewer.
 pub const FLOOR_FRAME_BYTES: usize = 8192;
@@ -13,8 +14,14 @@ pub const FLOOR_FRAME_BYTES: usize = 8192;
 /// What the floor answers to a frame.
 pub const FLOOR_ANSWER: [u8; 2] = [0; 2];
 
-/// Bytes of a native message at most, as the real client's.
-const MESSAGE_BYTES_MAX: usize = 8192;
+/// Bytes of a batch at most, in the native protocol: the real client's bound.
+const BATCH_BYTES_MAX: usize = 8192;
+
+/// Bytes of a native bet, but for the names.
+const BET_BYTES: usize = 36;
+
+/// Bytes of a Welcome.
+const WELCOME_BYTES: usize = 15;
 
 /// A batch without bets, type and count, which is answered and changes nothing.
 pub const EMPTY_BATCH: [u8; 6] = [0, 1, 0, 0, 0, 0];
@@ -29,12 +36,11 @@ pub enum Answer {
     Welcome(u64),
     /// A batch is stored.
     Stored,
+    /// The winners may be asked for, or have been.
+    DrawHeld,
     /// The draw was held, and so many of the agency's bets won.
     Winners(u64),
 }
-
-/// An answer and its length; `None` when it is not whole yet.
-pub type Found = Result<Option<(Answer, usize)>>;
 
 /// All that an agency sends.
 pub struct Script {
@@ -46,42 +52,64 @@ pub struct Script {
     pub ends: Vec<usize>,
     /// Winners to be told at the end, if any are told.
     pub winners: Option<u64>,
-    /// Finds the answer at the start of what came.
-    pub find_answer: fn(&[u8]) -> Found,
+    /// What it speaks; none in the [floor](crate::floor).
+    dialect: Option<Dialect>,
 }
 
 impl Script {
-    /// What the real client sends: Hello, batches of at most `batch_bets` bets, AllBetsSent and
-    /// RequestWinners.
-    pub fn native(plan: &AgencyPlan, batch_bets: u32) -> Script {
-        let mut bytes = hello(plan.agency);
-        let greeting_end = bytes.len();
-        let mut ends = Vec::new();
-        let (mut batch, mut count) = (bytes.len(), 0_u32);
-        for bet in plan.bets() {
-            let bet = native_bet(plan.agency, &bet);
-            if count == batch_bets || bytes.len() - batch + bet.len() > MESSAGE_BYTES_MAX {
-                ends.push(bytes.len());
-                (batch, count) = (bytes.len(), 0);
-            }
-            if count == 0 {
-                bytes.extend_from_slice(&EMPTY_BATCH);
-            }
-            bytes.extend_from_slice(&bet);
-            count += 1;
-            bytes[batch + 2..batch + 6].copy_from_slice(&count.to_be_bytes());
-        }
-        if count > 0 {
-            ends.push(bytes.len());
-        }
-        bytes.extend_from_slice(&ALL_BETS_SENT);
-        bytes.extend_from_slice(&REQUEST_WINNERS);
-        Script {
-            bytes,
-            greeting_end,
-            ends,
+    /// What the agencies of a dialect send: batches of at most `batch_bets` bets, that these were all,
+    /// and the request for the winners. A native one begins with Hello, as the real client does.
+    pub fn of(dialect: Dialect, plan: &AgencyPlan, batch_bets: u32) -> Script {
+        let mut script = Script {
+            bytes: Vec::new(),
+            greeting_end: 0,
+            ends: Vec::new(),
             winners: Some(u64::from(plan.winners)),
-            find_answer: native_answer,
+            dialect: Some(dialect),
+        };
+        if dialect == Dialect::Native {
+            script.bytes = hello(plan.agency);
+            script.greeting_end = script.bytes.len();
+        }
+        dialect.put_greeting(plan.agency, &mut script.bytes);
+        let (mut batch, mut batch_bytes) = (Vec::new(), EMPTY_BATCH.len());
+        for mut bet in plan.bets() {
+            if dialect != Dialect::Native {
+                // A name may have a comma there only.
+                bet.person.last_name = bet.person.last_name.replace(',', "");
+            }
+            let bytes = BET_BYTES + bet.person.first_name.len() + bet.person.last_name.len();
+            if batch.len() == batch_bets as usize || batch_bytes + bytes > BATCH_BYTES_MAX {
+                script.put_batch(dialect, plan.agency, &batch);
+                batch.clear();
+                batch_bytes = EMPTY_BATCH.len();
+            }
+            batch_bytes += bytes;
+            batch.push(bet);
+        }
+        if !batch.is_empty() {
+            script.put_batch(dialect, plan.agency, &batch);
+        }
+        dialect.put_finish(plan.agency, &mut script.bytes);
+        if dialect == Dialect::Frames {
+            script.ends.push(script.bytes.len());
+            dialect.put_request(plan.agency, &mut script.bytes);
+        }
+        script
+    }
+
+    fn put_batch(&mut self, dialect: Dialect, agency: u32, bets: &[Bet]) {
+        let fields = bets.iter().map(|Bet { person, number }| BetFields {
+            first_name: &person.first_name,
+            last_name: &person.last_name,
+            document: person.dni,
+            birthdate: person.birthdate,
+            number: *number,
+        });
+        let fields: Vec<_> = fields.collect();
+        dialect.put_batch(agency, &fields, &mut self.bytes);
+        if dialect.answers_batches() {
+            self.ends.push(self.bytes.len());
         }
     }
 
@@ -97,10 +125,7 @@ impl Script {
             ends: ends.collect(),
             bytes,
             winners: None,
-            find_answer: |came| {
-                let bytes = FLOOR_ANSWER.len();
-                Ok((came.len() >= bytes).then_some((Answer::Stored, bytes)))
-            },
+            dialect: None,
         }
     }
 
@@ -113,45 +138,44 @@ impl Script {
             messages => self.ends[messages - 1],
         }
     }
+
+    /// Takes a whole answer off the front of what came. An error when the server refuses, or says what
+    /// no agency is told.
+    pub fn take_answer(&self, came: &mut Vec<u8>) -> Result<Option<Answer>> {
+        let (answer, bytes) = match (self.dialect, &came[..]) {
+            (None, [_, _, ..]) => (Answer::Stored, FLOOR_ANSWER.len()),
+            (None, _) | (Some(Dialect::Native), [0, 9]) => return Ok(None),
+            (Some(Dialect::Native), [0, 9, welcome @ ..]) => {
+                let Some((stored, _)) = welcome.split_first_chunk() else {
+                    return Ok(None);
+                };
+                (Answer::Welcome(u64::from_be_bytes(*stored)), WELCOME_BYTES)
+            }
+            (Some(dialect), _) => {
+                let answer = dialect.take_answer(came);
+                let answer = answer.map_err(|_| anyhow!("no answer of {}", dialect.name()))?;
+                return Ok(match answer {
+                    None => None,
+                    Some(dialects::Answer::Stored) => Some(Answer::Stored),
+                    Some(dialects::Answer::DrawHeld) => Some(Answer::DrawHeld),
+                    Some(dialects::Answer::Winners(dnis)) => {
+                        Some(Answer::Winners(dnis.len() as u64))
+                    }
+                    Some(dialects::Answer::Refused(code)) => bail!("refused, code {code:?}"),
+                });
+            }
+        };
+        if came.len() < bytes {
+            return Ok(None);
+        }
+        came.drain(..bytes);
+        Ok(Some(answer))
+    }
 }
 
-/// The greeting of an agency.
+/// The greeting of a native agency.
 pub fn hello(agency: u32) -> Vec<u8> {
     [[0, 8, 0, 1], agency.to_be_bytes()].concat()
-}
-
-/// A bet after its length.
-fn native_bet(agency: u32, Bet { person, number }: &Bet) -> Vec<u8> {
-    let mut bytes = vec![0; 8];
-    bytes.extend_from_slice(&agency.to_be_bytes());
-    for name in [&person.first_name, &person.last_name] {
-        bytes.extend_from_slice(&(name.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(name.as_bytes());
-    }
-    let birthdate = person.birthdate.midnight().assume_utc().unix_timestamp();
-    bytes.extend_from_slice(&person.dni.to_be_bytes());
-    bytes.extend_from_slice(&birthdate.to_be_bytes());
-    bytes.extend_from_slice(&number.to_be_bytes());
-    let length = bytes.len() as u64 - 8;
-    bytes[..8].copy_from_slice(&length.to_be_bytes());
-    bytes
-}
-
-/// An error when the server refuses, or says what no agency is told.
-fn native_answer(came: &[u8]) -> Found {
-    let count = || came.get(2..10)?.try_into().ok().map(u64::from_be_bytes);
-    let (answer, bytes) = match (came, count()) {
-        ([0, 2, ..], _) => (Answer::Stored, 2),
-        ([0, 7, ..], Some(winners)) => (Answer::Winners(winners), 10 + 4 * winners as usize),
-        ([0, 9, ..], Some(stored)) => (Answer::Welcome(stored), 15),
-        ([0, 3, _, code, ..], _) => bail!("refused with code {code}"),
-        ([] | [0] | [0, 3 | 7 | 9, ..], _) => return Ok(None),
-        _ => bail!(
-            "an answer of an unknown type: {:?}",
-            &came[..came.len().min(2)]
-        ),
-    };
-    Ok((came.len() >= bytes).then_some((answer, bytes)))
 }
 
 #[cfg(test)]
@@ -159,9 +183,9 @@ mod tests {
     use super::*;
     use crate::datasets::Options;
 
-    fn script(bets: u32, batch_bets: u32) -> Script {
+    fn script(dialect: Dialect, bets: u32, batch_bets: u32) -> Script {
         let flags = format!("--agencies 3 --bets {bets}");
-        Script::native(&Options::plan_of(&flags).unwrap()[2], batch_bets)
+        Script::of(dialect, &Options::plan_of(&flags).unwrap()[2], batch_bets)
     }
 
     #[test]
@@ -171,35 +195,38 @@ mod tests {
             \0\0\0\x0eSantiago Pablo\0\0\0\x07Aguirre\
             \x01\x2a\x8c\x32\xff\xff\xff\xff\xfc\x5b\xeb\x80\0\0\x1d\x96\
             \0\x05\0\x06";
-        assert_eq!(script(1, 125).bytes, expected);
+        assert_eq!(script(Dialect::Native, 1, 125).bytes, expected);
     }
 
     #[test]
     fn batches_and_windows_are_of_the_size_asked_for_and_messages_have_a_bound() {
-        let three = script(25, 10);
+        let three = script(Dialect::Native, 25, 10);
         let (all, ends) = (three.bytes.len(), &three.ends);
         let found = [0, 1, 2, 3, 64].map(|messages| three.end_of_first(messages));
         assert_eq!(found, [8, ends[0], ends[1], all, all]);
         assert_eq!(ends[2] + 4, all);
-        let ends = script(1000, u32::MAX).ends;
+        let ends = script(Dialect::Native, 1000, u32::MAX).ends;
         let sizes = ends.windows(2).map(|ends| ends[1] - ends[0]);
-        assert!((8000..=MESSAGE_BYTES_MAX).contains(&sizes.max().unwrap()));
+        assert!((8000..=BATCH_BYTES_MAX).contains(&sizes.max().unwrap()));
     }
 
     #[test]
-    fn answers_are_recognised_when_they_are_whole() {
+    fn answers_are_taken_when_they_are_whole() {
+        let native = script(Dialect::Native, 1, 1);
         for (bytes, expected) in [
-            (&b"\0\x02\0\x02"[..], Answer::Stored),
+            (&b"\0\x02"[..], Answer::Stored),
             (b"\0\x07\0\0\0\0\0\0\0\x01DNI.", Answer::Winners(1)),
             (b"\0\x09\0\0\0\0\0\0\0\x05CRC.S", Answer::Welcome(5)),
         ] {
-            let (answer, length) = native_answer(bytes).unwrap().unwrap();
-            assert_eq!(answer, expected);
-            for cut in 0..length {
-                assert_eq!(native_answer(&bytes[..cut]).unwrap(), None);
+            for cut in 0..bytes.len() {
+                let answer = native.take_answer(&mut bytes[..cut].to_vec());
+                assert_eq!(answer.unwrap(), None);
             }
+            let mut came = [bytes, b"\0"].concat();
+            assert_eq!(native.take_answer(&mut came).unwrap(), Some(expected));
+            assert_eq!(came, b"\0");
         }
-        assert!(native_answer(&[0, 3, 0, 5]).is_err());
-        assert!(native_answer(&[1, 0]).is_err());
+        assert!(native.take_answer(&mut vec![0, 3, 0, 5]).is_err());
+        assert!(native.take_answer(&mut vec![1, 0]).is_err());
     }
 }
