@@ -9,7 +9,7 @@ use log::LevelFilter;
 use lottery_core::bet::{BetText, Field};
 use lottery_program::Complaint;
 use lottery_program::settings::{Entries, Settings, SettingsFile};
-use lottery_program::values::{duration, level, number, parser, text, timeout, whole};
+use lottery_program::values::{Parsed, duration, level, number, text, timeout, whole};
 use serde_yaml::Value;
 
 use crate::agency::Pace;
@@ -26,7 +26,7 @@ pub struct Config {
     #[arg(default_value = "lottery")]
     pub mode: Mode,
     /// DEBUG, INFO, WARNING, ERROR, CRITICAL
-    #[arg(default_value = "INFO", value_parser = level())]
+    #[arg(default_value = "INFO", value_parser = level)]
     pub log_level: LevelFilter,
     /// How to reach the central
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub struct Config {
     #[arg(default_value = "5", value_parser = whole(0..=u32::MAX))]
     pub loop_amount: u32,
     /// Pause after each
-    #[arg(default_value = "5s", value_parser = duration())]
+    #[arg(default_value = "5s", value_parser = duration)]
     pub loop_period: Duration,
     /// In mode single-bet, the bet.
     #[arg(skip)]
@@ -71,13 +71,13 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 pub struct Network {
     /// The central, host:port
-    #[arg(default_value = "server:12345", value_parser = address())]
+    #[arg(default_value = "server:12345", value_parser = address)]
     pub server_address: String,
     /// For connecting, and for each answer but the wait for the draw
-    #[arg(default_value = "15s", value_parser = timeout())]
+    #[arg(default_value = "15s", value_parser = timeout)]
     pub socket_timeout: Duration,
     /// For reconnecting without progress before giving up
-    #[arg(default_value = "60s", value_parser = duration())]
+    #[arg(default_value = "60s", value_parser = duration)]
     pub retry_timeout: Duration,
     /// Who signs the central's certificate; set with the next two, or not at all
     #[arg(value_parser = text::<PathBuf>(PEM))]
@@ -203,12 +203,12 @@ impl Config {
     }
 }
 
-fn address() -> impl Fn(&str) -> Result<String, String> + Clone {
-    parser("HOST:PORT", |text| {
-        let (host, port) = text.rsplit_once(':')?;
-        let port: u16 = number(port)?;
-        (!host.is_empty() && port > 0).then(|| text.to_owned())
-    })
+fn address(text: &str) -> Parsed<String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    match number::<u16>(port) {
+        Some(1..) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("HOST:PORT".to_owned()),
+    }
 }
 
 /// Makes nested keys into dotted ones.

@@ -20,8 +20,6 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-
 /// The programs' version: the package's, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOTTERY_COMMIT"), ")");
 
@@ -35,7 +33,8 @@ pub const EXIT_CONFIGURATION: u8 = 2;
 const FLUSH_AT_END: Duration = Duration::from_millis(300);
 
 /// Why a program ends without having done a job.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
 pub struct Complaint {
     /// 0 for who asked for nothing but a text, such as that of `--help`.
     code: u8,
@@ -55,14 +54,8 @@ impl Complaint {
 
     fn new(code: u8, reason: impl Display) -> Complaint {
         // Texts from outside may have line breaks, and this is one line.
-        let text = log::Value(&reason.to_string()).to_string();
+        let text = log::Value(reason).to_string();
         Complaint { code, text }
-    }
-}
-
-impl Display for Complaint {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.text)
     }
 }
 
@@ -75,10 +68,7 @@ impl From<anyhow::Error> for Complaint {
 impl From<clap::Error> for Complaint {
     fn from(error: clap::Error) -> Complaint {
         let text = error.render().to_string();
-        if matches!(
-            error.kind(),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-        ) {
+        if !error.use_stderr() {
             return Complaint { code: 0, text };
         }
         let mut lines = text.lines().map(str::trim);

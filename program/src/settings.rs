@@ -16,7 +16,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::Complaint;
-use crate::suggestions::{likest, misspelt, suggest};
+use crate::suggestions::{likest, suggest};
 
 const CONFIG: &str = "config";
 
@@ -50,7 +50,8 @@ pub struct Settings {
     /// The command line, for what is no setting.
     pub flags: ArgMatches,
     settings: Vec<Setting>,
-    misspelt: Vec<(String, String)>,
+    /// All that the environment may have.
+    variables: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -87,14 +88,18 @@ impl SettingsFile {
             let field = arg.get_id().as_str();
             let next = self.headings.iter().find(|(first, _)| *first == field);
             heading = next.map(|(_, heading)| *heading).or(heading);
-            let flag = arg
-                .get_long()
-                .map_or(field.replace('_', "-"), str::to_owned);
-            let variable = (self.variable)(&(self.key)(field));
-            variables.extend(variable_of(&arg));
-            variables.push(variable.clone());
-            let arg = arg.long(flag).value_name("VALUE").help_heading(heading);
-            with_variable(arg, variable)
+            let flag = field.replace('_', "-");
+            let flag = arg.get_long().map_or(flag, str::to_owned);
+            let own = variable_of(&arg);
+            let names: Vec<_> = own
+                .into_iter()
+                .chain([(self.variable)(&(self.key)(field))])
+                .collect();
+            let is_set = |name: &&String| env::var_os(name).is_some();
+            let variable = names.iter().find(is_set).unwrap_or(&names[0]).clone();
+            variables.extend(names);
+            let arg = arg.long(flag).env(variable);
+            arg.value_name("VALUE").help_heading(heading)
         });
         // Texts first: what a value must be counts only for the layer that wins.
         let as_text = |arg: &Arg| {
@@ -116,7 +121,7 @@ impl SettingsFile {
         let settings = Settings {
             settings: self.gather(&typed, &flags)?,
             flags,
-            misspelt: misspelt(&variables),
+            variables,
         };
         let written = settings.settings.iter().filter_map(Setting::as_argument);
         let matches = typed.try_get_matches_from(written);
@@ -139,10 +144,9 @@ impl SettingsFile {
                 (Some(ValueSource::CommandLine), _) => (text, format!("--{flag}")),
                 (Some(ValueSource::EnvVariable), _) => (text, format!("environment {variable}")),
                 (_, Some(in_file)) => (Some(in_file), path.display().to_string()),
-                (Some(_), None) => (text, "the default".to_owned()),
-                (None, None) => {
+                (_, None) => {
                     let file = self.default_path;
-                    (None, format!("in {file}, as {variable} or with --{flag}"))
+                    (text, format!("in {file}, as {variable} or with --{flag}"))
                 }
             };
             let arg = arg.clone();
@@ -157,7 +161,7 @@ impl SettingsFile {
         let Some(unknown) = entries.keys().min() else {
             return Ok(settings);
         };
-        let advice = match likest(unknown, settings.iter().map(|setting| &*setting.key)) {
+        let advice = match likest(unknown, settings.iter().map(|setting| &setting.key)) {
             Some(key) => format!("did you mean {key:?}?"),
             None => "--help lists the keys".to_owned(),
         };
@@ -181,25 +185,19 @@ impl SettingsFile {
 }
 
 fn variable_of(arg: &Arg) -> Option<String> {
-    arg.get_env()
-        .map(|name| name.to_string_lossy().into_owned())
-}
-
-/// The variable counts unless the field has another that does.
-fn with_variable(arg: Arg, variable: String) -> Arg {
-    match arg.get_env() {
-        Some(own) if env::var_os(own).is_some() || env::var_os(&variable).is_none() => arg,
-        _ => arg.env(variable),
-    }
+    Some(arg.get_env()?.to_string_lossy().into_owned())
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
     let metadata = fs::metadata(path)?;
-    match metadata.len() {
-        _ if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
-        bytes if bytes > FILE_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
-        _ => fs::read_to_string(path),
+    // Opening a pipe would wait for who writes into it.
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
     }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    fs::read_to_string(path)
 }
 
 impl Settings {
@@ -229,9 +227,9 @@ impl Settings {
     ///
     /// The complaint about the first that is not set.
     pub fn expect_together(&self, fields: &[&str], expected: &str) -> Result<(), Complaint> {
-        let mut missing = fields.iter().filter(|field| self.text(field).is_none());
-        match missing.next() {
-            Some(first) if missing.count() + 1 < fields.len() => {
+        let is_missing = |field: &&&str| self.text(field).is_none();
+        match fields.iter().find(is_missing) {
+            Some(first) if !fields.iter().all(|field| is_missing(&field)) => {
                 Err(self.complaint(first, expected))
             }
             _ => Ok(()),
@@ -249,10 +247,13 @@ impl Settings {
 
     /// Logs which variables of the environment were probably meant as settings.
     pub fn warn_of_misspelt(&self) {
-        for (name, meant) in &self.misspelt {
-            log::warn!(
-                "action: environment | result: success | ignored: {name} | did_you_mean: {meant}"
-            );
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in names.filter(|name| !self.variables.contains(name)) {
+            if let Some(meant) = likest(&name, &self.variables) {
+                log::warn!(
+                    "action: environment | result: success | ignored: {name} | did_you_mean: {meant}"
+                );
+            }
         }
     }
 
