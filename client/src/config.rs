@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, ValueEnum};
 use log::LevelFilter;
-use lottery_core::bet::{BetText, Field};
+use lottery_core::bet::{Bet, BetText, Field};
 use lottery_program::Complaint;
 use lottery_program::settings::{Entries, Settings, SettingsFile};
 use lottery_program::values::{Parsed, duration, level, number, text, timeout, whole};
@@ -62,9 +62,6 @@ pub struct Config {
     /// Pause after each
     #[arg(default_value = "5s", value_parser = duration)]
     pub loop_period: Duration,
-    /// In mode single-bet, the bet.
-    #[arg(skip)]
-    pub bet: Option<Box<SingleBet>>,
 }
 
 /// How to reach the central, and how long to try.
@@ -144,12 +141,9 @@ impl Config {
         command: Command,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(Config, Settings), Complaint> {
-        let (mut config, settings) = FILE.load::<Config>(command, arguments)?;
+        let (config, settings) = FILE.load::<Config>(command, arguments)?;
         let expected = "a PEM file, as for all of tls.ca, tls.cert and tls.key or for none";
         settings.expect_together(&["tls_ca", "tls_cert", "tls_key"], expected)?;
-        if config.mode == Mode::SingleBet {
-            config.bet = Some(Box::new(config.single_bet(&settings)?));
-        }
         Ok((config, settings))
     }
 
@@ -180,7 +174,11 @@ impl Config {
         logged.collect()
     }
 
-    fn single_bet(&self, settings: &Settings) -> Result<SingleBet, Complaint> {
+    /// The bet of mode single-bet, or the complaint about the first field that is not valid.
+    pub(crate) fn single_bet(&self, settings: &Settings) -> Result<Option<SingleBet>, Complaint> {
+        if self.mode != Mode::SingleBet {
+            return Ok(None);
+        }
         let bytes = |field| settings.text(field).unwrap_or_default().as_bytes();
         let text = BetText {
             first_name: bytes("bettor_nombre"),
@@ -189,7 +187,7 @@ impl Config {
             birthdate: bytes("bettor_nacimiento"),
             number: bytes("bettor_numero"),
         };
-        SingleBet::new(self.id, &text).map_err(|invalid| {
+        let bet = Bet::from_text(self.id, &text).map_err(|invalid| {
             let at_fault = match invalid.field {
                 Field::FirstName => "bettor_nombre",
                 Field::LastName => "bettor_apellido",
@@ -199,7 +197,8 @@ impl Config {
                 Field::Agency => "id",
             };
             settings.complaint(at_fault, invalid.field.expected())
-        })
+        })?;
+        Ok(Some(SingleBet::new(&bet)))
     }
 }
 
