@@ -92,7 +92,11 @@ fn what_is_wrong_is_told_in_a_line() {
     let world = world();
     fs::write(world.path().join("agency-3.csv"), "Ana\n").unwrap();
     for (arguments, code, complaint) in [
-        ("--agencies 0", 2, "expected"),
+        (
+            "--agencies 0",
+            2,
+            "'--agencies <N>': a whole number from 1 to 100",
+        ),
         ("--agencies 4", 2, "agency-4.csv: No such file"),
         ("--agencies 3", 1, "agency-3.csv line 1: "),
     ] {

@@ -15,6 +15,7 @@ pub mod settings;
 mod suggestions;
 pub mod values;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
@@ -61,7 +62,14 @@ impl Complaint {
 
 impl From<anyhow::Error> for Complaint {
     fn from(error: anyhow::Error) -> Complaint {
-        Complaint::of_failure(format!("{error:#}"))
+        let mut text = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // Some errors tell of their cause themselves.
+            if !text.ends_with(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        Complaint::of_failure(text)
     }
 }
 
@@ -74,9 +82,13 @@ impl From<clap::Error> for Complaint {
         let mut lines = text.lines().map(str::trim);
         let what = lines.next().unwrap_or_default();
         let tip = lines.find_map(|line| line.strip_prefix("tip: "));
-        let advice = tip.unwrap_or("expected what --help lists");
         let what = what.trim_start_matches("error: ");
-        Complaint::of_configuration(format!("{what}; {advice}"))
+        Complaint::of_configuration(match tip {
+            Some(tip) => format!("{what}; {tip}"),
+            // It says what was expected.
+            None if error.source().is_some() => what.to_owned(),
+            None => format!("{what}; expected what --help lists"),
+        })
     }
 }
 

@@ -127,15 +127,15 @@ impl Queue {
     /// Hands the lines to `write` for ever, however often it fails, takes a part of them, or blocks.
     pub fn write_lines(&self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> ! {
         loop {
-            let pause = match write(&self.next_lines()) {
+            match write(&self.next_lines()) {
                 Ok(bytes @ 1..) => {
-                    self.forget(bytes);
-                    GATHERING_PAUSE
+                    if self.forget(bytes) {
+                        thread::sleep(GATHERING_PAUSE);
+                    }
                 }
                 // A disk may have room again, and a pipe another reader.
-                Ok(0) | Err(_) => RETRY_PAUSE,
-            };
-            thread::sleep(pause);
+                Ok(0) | Err(_) => thread::sleep(RETRY_PAUSE),
+            }
         }
     }
 
@@ -153,12 +153,14 @@ impl Queue {
         bytes[..last_end.map_or(bytes.len(), |end| end + 1)].to_vec()
     }
 
-    fn forget(&self, bytes: usize) {
+    /// Forgets what was written, and says whether that was all.
+    fn forget(&self, bytes: usize) -> bool {
         let mut state = self.lock();
         state.bytes.drain(..bytes);
         if state.is_written() {
             self.written.notify_all();
         }
+        state.is_written()
     }
 }
 
