@@ -55,10 +55,8 @@ impl Progress {
         terminal: Option<MultiProgress>,
     ) -> Progress {
         let bar = terminal.map(|terminal| {
-            let bar = terminal.add(ProgressBar::new(file_bytes));
-            bar.set_style(style(BAR));
-            bar.set_prefix(agency.to_string());
-            bar
+            let bar = ProgressBar::new(file_bytes).with_style(style(BAR));
+            terminal.add(bar.with_prefix(agency.to_string()))
         });
         Progress {
             agency,

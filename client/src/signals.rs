@@ -129,34 +129,3 @@ impl Signals {
         result.map_err(|_| io::Error::other("the thread panicked"))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use signal_hook::low_level::raise;
-    use std::io::Write;
-
-    const LONG: Duration = Duration::from_secs(600);
-
-    #[test]
-    fn a_wait_ends_with_its_event_or_at_its_deadline_and_after_a_signal_at_once() {
-        let (socket, mut peer) = UnixStream::pair().unwrap();
-        let readable = || Some(PollFd::new(&socket, PollFlags::IN));
-        let waits: [&dyn Fn(&Signals) -> bool; 3] = [
-            &|signals| signals.sleep(LONG).is_ok(),
-            &|signals| signals.run(|| thread::sleep(LONG), None).is_ok(),
-            &|signals| signals.wait(readable(), None).is_ok(),
-        ];
-        for wait in waits {
-            let signals = Signals::listen().unwrap();
-            assert!(!signals.wait(readable(), Some(Instant::now())).unwrap());
-            assert_eq!(signals.run(|| 7, None).unwrap(), 7);
-            let other = thread::spawn(|| raise(SIGTERM).unwrap());
-            assert!(!wait(&signals));
-            assert!(signals.have_ended_it() && !wait(&signals));
-            other.join().unwrap();
-        }
-        peer.write_all(b"X").unwrap();
-        assert!(Signals::none().wait(readable(), None).unwrap());
-    }
-}

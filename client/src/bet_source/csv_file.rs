@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     /// The documents of the bets in a file, and then what was reported: the first line, for a row
-    /// of several lines the last one, and the problem in a word.
+    /// of several lines the last one, and the problem in short. Or what is wrong with the file.
     fn outcome(bytes: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agency-3.csv");
@@ -261,12 +261,9 @@ mod tests {
                     let is_open = what.contains("not closed");
                     format!("-{last} {}", if is_open { "open" } else { "lines" })
                 }
-                None => format!(
-                    " {}",
-                    error.problem.split([',', '"']).next().unwrap().trim()
-                ),
+                None => format!(" {}", error.problem.split([',', '"']).next().unwrap()),
             };
-            reported.push(format!("{}{problem}", error.line));
+            reported.push(format!("{}{}", error.line, problem.trim_end()));
         };
         let mut source = CsvFile::open(3, &path, report).unwrap();
         let mut documents = Vec::new();
@@ -290,9 +287,11 @@ mod tests {
         documents.join(" ")
     }
 
+    const UTF_16: &str = "it is UTF-16, expected UTF-8";
+
     /// Rows are those of Python 3.11's `csv.reader`, but where a quote is open for too long.
     #[test]
-    fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_the_others_are_bets() {
+    fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_without_a_bet_the_file_is_wrong() {
         for (file, expected) in [
             // Ends of lines, and empty ones.
             ("", ""),
@@ -337,6 +336,20 @@ mod tests {
             ("@\nZZ,\"\n#\n\"\n#", "1 2 2-4 open"),
             ("@\n\"#", "1 2-2 open"),
             ("@\n\"Z\n#\n#\n", "1 2-4 open"),
+            // Another file than was meant.
+            (
+                "Ana;Paz;1;1999-03-17;7",
+                "its fields are separated by ';', expected ','",
+            ),
+            (
+                "\nAna\tPaz\t1\t1999-03-17\t7",
+                "its fields are separated by '\\t', expected ','",
+            ),
+            ("A\0n\0a\0", UTF_16),
+            (
+                "\n\nname,number\n",
+                "expected rows of first_name,last_name,document,birthdate,number",
+            ),
         ] {
             let file = file
                 .replace('Z', &"0".repeat(LINE_BYTES_MAX))
@@ -344,34 +357,14 @@ mod tests {
                 .replace('#', "Eva,Paz,2,1999-03-17,7");
             assert_eq!(outcome(file.as_bytes()), expected, "{file:.200}");
         }
-        let broken_utf_8 = b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7";
-        assert_eq!(outcome(broken_utf_8), "2 1 first_name");
-    }
-
-    #[test]
-    fn a_file_with_rows_and_no_bet_is_an_error_that_says_what_is_wrong_with_it() {
-        let utf_16 = |text: &str| -> Vec<u8> {
-            let units = text.encode_utf16();
-            units.flat_map(u16::to_be_bytes).collect()
-        };
-        for (file, reason) in [
+        for (file, expected) in [
             (
-                "Ana;Paz;1;1999-03-17;7".into(),
-                "its fields are separated by ';'",
+                &b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7"[..],
+                "2 1 first_name",
             ),
-            (
-                "\nAna\tPaz\t1\t1999-03-17\t7".into(),
-                "its fields are separated by '\\t'",
-            ),
-            (
-                utf_16("Ana,Paz,1,1999-03-17,7"),
-                "it is UTF-16, expected UTF-8",
-            ),
-            (utf_16("\u{feff}ñandú\n"), "it is UTF-16, expected UTF-8"),
-            ("\n\nname,number\n".into(), "expected rows of first_name,"),
+            (b"\xfe\xff\x4e\x2d", UTF_16),
         ] {
-            let found = outcome(&file);
-            assert!(found.starts_with(reason), "{found}");
+            assert_eq!(outcome(file), expected);
         }
     }
 }
