@@ -3,11 +3,9 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use clap::Command;
-use indicatif::MultiProgress;
-use log::LevelFilter;
-use lottery_program::log::{start, start_beside};
+use lottery_program::log::start_beside;
 use lottery_program::{Complaint, EXIT_FAILURE, VERSION};
 
 use crate::agency::{Agency, AgencyError, News};
@@ -29,7 +27,11 @@ pub fn run() -> ExitCode {
         let bet = config.single_bet(&settings)?;
         let signals = Signals::listen().context("listening for signals")?;
         let terminal = progress::terminal().filter(|_| config.mode == Mode::Lottery);
-        log_to(terminal.clone(), config.log_level)?;
+        let bars = terminal.clone();
+        start_beside(config.log_level, move |write| match &bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        })?;
         log_lines::configured(&config.as_logged(&settings));
         settings.warn_of_misspelt();
         let result = match (config.mode, bet) {
@@ -72,14 +74,6 @@ fn command() -> Command {
             "Flags win over the environment, which wins over the file.\n\
              Example: client --id 1 --server-address localhost:12345 --data-path bets.csv",
         )
-}
-
-/// Logs beside the bars, where there are some.
-fn log_to(terminal: Option<MultiProgress>, level: LevelFilter) -> Result<()> {
-    match terminal {
-        Some(terminal) => start_beside(level, move |write| terminal.suspend(write)),
-        None => start(level),
-    }
 }
 
 fn open(config: &Config) -> Result<CsvFile<impl FnMut(&RowError)>, Complaint> {

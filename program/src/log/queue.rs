@@ -180,10 +180,10 @@ mod tests {
     type Written = Arc<Mutex<String>>;
 
     /// A queue whose writes have these outcomes, bytes or a failure, and succeed afterwards.
-    fn queue(outcomes: &[Result<usize, ErrorKind>]) -> (Arc<Queue>, Written) {
+    fn queue(outcomes: &'static [Result<usize, ErrorKind>]) -> (Arc<Queue>, Written) {
         let (queue, written) = (Arc::new(Queue::new()), Written::default());
         let (writer, sink) = (Arc::clone(&queue), Arc::clone(&written));
-        let mut outcomes = outcomes.to_vec().into_iter();
+        let mut outcomes = outcomes.iter().copied();
         let write = move |bytes: &[u8]| {
             let bytes_max = outcomes.next().unwrap_or(Ok(usize::MAX))?;
             let bytes = &bytes[..bytes.len().min(bytes_max)];
