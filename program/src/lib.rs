@@ -12,7 +12,6 @@
 mod documents;
 pub mod log;
 pub mod settings;
-mod suggestions;
 pub mod values;
 
 use std::error::Error;

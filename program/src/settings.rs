@@ -16,7 +16,6 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::Complaint;
-use crate::suggestions::{likest, suggest};
 
 const CONFIG: &str = "config";
 
@@ -293,6 +292,26 @@ impl Setting {
             None => format!("{key}: not set; expected {expected}, {place}"),
         })
     }
+}
+
+/// Suggests `--server-port` to who types `--port`; clap itself only knows of typing errors.
+fn suggest(mut error: clap::Error, command: &Command) -> clap::Error {
+    if let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) {
+        let end = unknown.replacen("--", "-", 1);
+        let mut flags = command.get_arguments().filter_map(Arg::get_long);
+        if let Some(meant) = flags.find(|flag| flag.ends_with(&end)) {
+            let meant = ContextValue::String(format!("--{meant}"));
+            error.insert(ContextKind::SuggestedArg, meant);
+        }
+    }
+    error
+}
+
+/// The name that differs least, if no more than every fourth character does.
+fn likest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    let edits = |known: &str| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase());
+    let likest = known.into_iter().min_by_key(|known| edits(known))?;
+    (edits(likest) * 4 <= name.len()).then_some(likest)
 }
 
 #[cfg(test)]
