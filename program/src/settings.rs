@@ -82,24 +82,7 @@ impl SettingsFile {
         command: Command,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(T, Settings), Complaint> {
-        let (mut variables, mut heading) = (Vec::new(), None);
-        let typed = T::augment_args(Command::new(CONFIG).no_binary_name(true)).mut_args(|arg| {
-            let field = arg.get_id().as_str();
-            let next = self.headings.iter().find(|(first, _)| *first == field);
-            heading = next.map(|(_, heading)| *heading).or(heading);
-            let flag = field.replace('_', "-");
-            let flag = arg.get_long().map_or(flag, str::to_owned);
-            let own = variable_of(&arg);
-            let names: Vec<_> = own
-                .into_iter()
-                .chain([(self.variable)(&(self.key)(field))])
-                .collect();
-            let is_set = |name: &&String| env::var_os(name).is_some();
-            let variable = names.iter().find(is_set).unwrap_or(&names[0]).clone();
-            variables.extend(names);
-            let arg = arg.long(flag).env(variable);
-            arg.value_name("VALUE").help_heading(heading)
-        });
+        let (typed, variables) = self.declare::<T>();
         // Texts first: what a value must be counts only for the layer that wins.
         let as_text = |arg: &Arg| {
             let arg = arg.clone().required(false).allow_hyphen_values(true);
@@ -128,6 +111,27 @@ impl SettingsFile {
             Ok(values) => Ok((values, settings)),
             Err(error) => Err(settings.explain(error)),
         }
+    }
+
+    /// The fields of `T` with their flags, headings and variables, and the names of all variables.
+    fn declare<T: Args>(&self) -> (Command, Vec<String>) {
+        let (mut variables, mut heading) = (Vec::new(), None);
+        let fields = T::augment_args(Command::new(CONFIG).no_binary_name(true));
+        let declared = fields.mut_args(|arg| {
+            let field = arg.get_id().as_str();
+            let next = self.headings.iter().find(|(first, _)| *first == field);
+            heading = next.map(|(_, heading)| *heading).or(heading);
+            let flag = field.replace('_', "-");
+            let flag = arg.get_long().map_or(flag, str::to_owned);
+            let variable = (self.variable)(&(self.key)(field));
+            let names: Vec<_> = variable_of(&arg).into_iter().chain([variable]).collect();
+            let is_set = |name: &&String| env::var_os(name).is_some();
+            let used = names.iter().find(is_set).unwrap_or(&names[0]).clone();
+            variables.extend(names);
+            let arg = arg.long(flag).env(used);
+            arg.value_name("VALUE").help_heading(heading)
+        });
+        (declared, variables)
     }
 
     fn gather(&self, typed: &Command, flags: &ArgMatches) -> Result<Vec<Setting>, Complaint> {
