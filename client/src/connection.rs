@@ -224,8 +224,9 @@ fn connect(
     let stream: Box<dyn Stream> = match session {
         None => Box::new(own),
         Some(session) => {
-            socket.set_read_timeout(Some(timeout))?;
-            socket.set_write_timeout(Some(timeout))?;
+            // Who waits for this thread gives up before; these end the thread itself.
+            socket.set_read_timeout(Some(timeout * 2))?;
+            socket.set_write_timeout(Some(timeout * 2))?;
             let mut tls = StreamOwned::new(session, own);
             let shaken = tls.conn.complete_io(&mut tls.sock);
             shaken.map_err(ConnectionError::of_stream)?;
