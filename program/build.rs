@@ -7,26 +7,22 @@ use std::process::Command;
 const HEAD_LOG: &str = "../.git/logs/HEAD";
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LOTTERY_COMMIT");
-    if Path::new(HEAD_LOG).exists() {
-        println!("cargo:rerun-if-changed={HEAD_LOG}");
+    let changes = if Path::new(HEAD_LOG).exists() {
+        HEAD_LOG
     } else {
-        println!("cargo:rerun-if-changed=build.rs");
-    }
+        "build.rs"
+    };
+    println!("cargo:rerun-if-changed={changes}");
+    println!("cargo:rerun-if-env-changed=LOTTERY_COMMIT");
     // An image is built without the repository, and is told.
-    let told = std::env::var("LOTTERY_COMMIT").ok();
-    let commit = told
-        .filter(|commit| !commit.is_empty())
-        .or_else(head)
-        .unwrap_or_else(|| "unknown commit".to_owned());
+    let told = std::env::var("LOTTERY_COMMIT").unwrap_or_default();
+    let head = || {
+        let mut git = Command::new("git");
+        let output = git.args(["rev-parse", "--short=10", "HEAD"]).output();
+        let head = output.ok().filter(|output| output.status.success());
+        head.map(|head| String::from_utf8_lossy(&head.stdout).into_owned())
+    };
+    let commit = if told.is_empty() { head() } else { Some(told) };
+    let commit = commit.as_deref().map_or("unknown commit", str::trim);
     println!("cargo:rustc-env=LOTTERY_COMMIT={commit}");
-}
-
-fn head() -> Option<String> {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short=10", "HEAD"])
-        .output()
-        .ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| commit.trim().to_owned())
 }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use client::batch::Batch;
 use client::bet_source::{BetSource, CsvFile, RowError};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lottery_core::codec::native::Native;
+use lottery_core::codec::native::{Native, encode_batch_header, encode_counted_bet};
 use lottery_core::codec::{Codec, Inbox};
 use lottery_core::message::{Bets, Request};
 use lottery_core::store::{Folder, Store};
@@ -66,10 +65,12 @@ fn source() -> CsvFile<fn(&RowError)> {
 }
 
 fn batch(mut source: CsvFile<fn(&RowError)>) -> Vec<u8> {
-    let mut batch = Batch::new(BATCH_BETS);
-    while let Ok(Some(true)) = source.next_bet(|bet| batch.push(bet)) {}
     let mut message = Vec::new();
-    batch.send(&mut message);
+    encode_batch_header(BATCH_BETS, &mut message);
+    for _ in 0..BATCH_BETS {
+        let put = source.next_bet(|bet| encode_counted_bet(bet, &mut message));
+        assert!(matches!(put, Ok(Some(()))), "the bundled file is longer");
+    }
     message
 }
 

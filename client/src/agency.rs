@@ -12,19 +12,18 @@
 use std::collections::VecDeque;
 
 use lottery_core::bet::Bet;
-use lottery_core::codec::native;
+use lottery_core::codec::native::{self, AGENCY_MESSAGE_BYTES_MAX, BATCH_HEADER_BYTES};
 use lottery_core::encoding;
 use lottery_core::message::{self, Code, Refusal, Reply, Welcome};
 use lottery_core::tally::Tally;
 use thiserror::Error;
 
-use crate::batch::Batch;
 use crate::bet_source::{BetSource, SourceError};
 
 /// How an agency sends.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Bets in a message, at most.
+    /// Bets in a message, at most; 1 or more.
     pub batch_bets_max: u32,
     /// Messages that may wait for their answer at once.
     pub window: usize,
@@ -36,7 +35,8 @@ pub struct Agency<S> {
     number: u32,
     source: S,
     pace: Pace,
-    batch: Batch,
+    /// A bet, as a message has it, that was read and had no room in the last batch.
+    next_bet: Vec<u8>,
     stage: Stage,
     /// The batches that wait for their answers, oldest first: their bets, and where in the source
     /// they end.
@@ -133,7 +133,7 @@ impl<S: BetSource> Agency<S> {
             number,
             source,
             pace,
-            batch: Batch::new(pace.batch_bets_max),
+            next_bet: Vec::new(),
             stage: Stage::Greeting,
             in_flight: VecDeque::new(),
             registered: 0,
@@ -181,7 +181,7 @@ impl<S: BetSource> Agency<S> {
             self.stage = Stage::Greeting;
         }
         self.in_flight.clear();
-        self.batch.clear();
+        self.next_bet.clear();
     }
 
     /// Adds to `out` what is to be sent next, and says what to do then. Fails when the bets cannot
@@ -239,34 +239,34 @@ impl<S: BetSource> Agency<S> {
         self.registered + in_flight.sum::<u64>()
     }
 
+    /// Adds the next batch to `out`, as large as it may be, or notes that there are no more bets.
     fn send_batch(&mut self, out: &mut Vec<u8>) -> Result<Step, AgencyError> {
-        let batch = &mut self.batch;
+        let start = out.len();
+        out.resize(start + BATCH_HEADER_BYTES, 0);
         let mut bets = 0;
-        let mut put = |bet: &Bet<'_>| {
-            let had_room = batch.push(bet);
-            if !had_room {
-                bets = batch.send(out);
-                let has_room = batch.push(bet);
-                assert!(has_room, "an empty batch has room for any valid bet");
-            }
-            had_room
-        };
         loop {
-            match self.source.next_bet(&mut put)? {
-                Some(true) => {}
-                Some(false) => break,
-                None => {
-                    self.stage = Stage::Asking { must_finish: true };
-                    if self.batch.count() > 0 {
-                        bets = self.batch.send(out);
-                    }
-                    break;
-                }
+            let next_bet = &mut self.next_bet;
+            let is_needed = next_bet.is_empty();
+            let put = |bet: &Bet<'_>| native::encode_counted_bet(bet, next_bet);
+            if is_needed && self.source.next_bet(put)?.is_none() {
+                self.stage = Stage::Asking { must_finish: true };
+                break;
             }
+            let bytes = out.len() - start + self.next_bet.len();
+            if bets == self.pace.batch_bets_max || bytes > AGENCY_MESSAGE_BYTES_MAX {
+                break;
+            }
+            out.append(&mut self.next_bet);
+            bets += 1;
         }
-        if bets > 0 {
-            self.in_flight.push_back((bets, self.source.offset()));
+        if bets == 0 {
+            out.truncate(start);
+            return Ok(Step::Send);
         }
+        let mut header = Vec::with_capacity(BATCH_HEADER_BYTES);
+        native::encode_batch_header(bets, &mut header);
+        out[start..start + BATCH_HEADER_BYTES].copy_from_slice(&header);
+        self.in_flight.push_back((bets, self.source.offset()));
         Ok(Step::Send)
     }
 

@@ -5,10 +5,11 @@ mod csv_file;
 use std::io;
 use std::path::PathBuf;
 
-use lottery_core::bet::{Bet, BetText, InvalidBet};
+use lottery_core::bet::Bet;
+use lottery_core::encoding;
 use thiserror::Error;
 
-pub use csv_file::{CsvFile, RowError, RowProblem};
+pub use csv_file::{CsvFile, RowError};
 
 /// An agency's valid bets, one after the other and as often as they are needed: an agency that
 /// reconnects goes through the first ones again, to check that the central has the same.
@@ -41,35 +42,25 @@ pub enum SourceError {
 }
 
 /// The bet of an agency that has a single one.
-#[derive(Clone, Debug)]
-pub struct SingleBet {
-    agency: u32,
-    fields: [String; 5],
+pub(crate) struct SingleBet {
+    encoding: Vec<u8>,
     is_taken: bool,
 }
 
 impl SingleBet {
-    /// The bet that the texts spell, or the first field that is not valid.
-    pub fn new(agency: u32, text: &BetText<'_>) -> Result<SingleBet, InvalidBet> {
-        Bet::from_text(agency, text)?;
-        let fields = [
-            text.first_name,
-            text.last_name,
-            text.document,
-            text.birthdate,
-            text.number,
-        ];
-        Ok(SingleBet {
-            agency,
-            fields: fields.map(|field| String::from_utf8_lossy(field).into_owned()),
+    pub fn new(bet: &Bet<'_>) -> SingleBet {
+        let mut encoding = Vec::new();
+        encoding::encode(bet, &mut encoding);
+        SingleBet {
+            encoding,
             is_taken: false,
-        })
+        }
     }
 
-    /// The bet.
     pub fn bet(&self) -> Bet<'_> {
-        let bet = Bet::from_text(self.agency, &bet_text(self.fields.each_ref()));
-        bet.expect("the fields were those of a valid bet")
+        let bet = encoding::decode(&self.encoding).map(|bet| bet.check());
+        let valid = "it was a valid bet that was encoded";
+        bet.expect(valid).expect(valid)
     }
 }
 
@@ -86,17 +77,5 @@ impl BetSource for SingleBet {
 
     fn rejected(&self) -> u64 {
         0
-    }
-}
-
-/// The fields of a row, in the order of an agency's file.
-fn bet_text<'a, F: AsRef<[u8]> + ?Sized>(fields: [&'a F; 5]) -> BetText<'a> {
-    let [first_name, last_name, document, birthdate, number] = fields.map(F::as_ref);
-    BetText {
-        first_name,
-        last_name,
-        document,
-        birthdate,
-        number,
     }
 }

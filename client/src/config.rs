@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Command, ValueEnum};
 use log::LevelFilter;
-use lottery_core::bet::{BetText, Field};
+use lottery_core::bet::{Bet, BetText, Field};
 use lottery_program::Complaint;
 use lottery_program::settings::{Entries, Settings, SettingsFile};
-use lottery_program::values::{duration, level, number, parser, text, timeout, whole};
+use lottery_program::values::{Parsed, duration, level, number, text, timeout, whole};
 use serde_yaml::Value;
 
 use crate::agency::Pace;
@@ -26,7 +26,7 @@ pub struct Config {
     #[arg(default_value = "lottery")]
     pub mode: Mode,
     /// DEBUG, INFO, WARNING, ERROR, CRITICAL
-    #[arg(default_value = "INFO", value_parser = level())]
+    #[arg(default_value = "INFO", value_parser = level)]
     pub log_level: LevelFilter,
     /// How to reach the central
     #[command(flatten)]
@@ -60,24 +60,21 @@ pub struct Config {
     #[arg(default_value = "5", value_parser = whole(0..=u32::MAX))]
     pub loop_amount: u32,
     /// Pause after each
-    #[arg(default_value = "5s", value_parser = duration())]
+    #[arg(default_value = "5s", value_parser = duration)]
     pub loop_period: Duration,
-    /// In mode single-bet, the bet.
-    #[arg(skip)]
-    pub bet: Option<Box<SingleBet>>,
 }
 
 /// How to reach the central, and how long to try.
 #[derive(Args, Clone, Debug)]
 pub struct Network {
     /// The central, host:port
-    #[arg(default_value = "server:12345", value_parser = address())]
+    #[arg(default_value = "server:12345", value_parser = address)]
     pub server_address: String,
     /// For connecting, and for each answer but the wait for the draw
-    #[arg(default_value = "15s", value_parser = timeout())]
+    #[arg(default_value = "15s", value_parser = timeout)]
     pub socket_timeout: Duration,
     /// For reconnecting without progress before giving up
-    #[arg(default_value = "60s", value_parser = duration())]
+    #[arg(default_value = "60s", value_parser = duration)]
     pub retry_timeout: Duration,
     /// Who signs the central's certificate; set with the next two, or not at all
     #[arg(value_parser = text::<PathBuf>(PEM))]
@@ -144,12 +141,9 @@ impl Config {
         command: Command,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(Config, Settings), Complaint> {
-        let (mut config, settings) = FILE.load::<Config>(command, arguments)?;
+        let (config, settings) = FILE.load::<Config>(command, arguments)?;
         let expected = "a PEM file, as for all of tls.ca, tls.cert and tls.key or for none";
         settings.expect_together(&["tls_ca", "tls_cert", "tls_key"], expected)?;
-        if config.mode == Mode::SingleBet {
-            config.bet = Some(Box::new(config.single_bet(&settings)?));
-        }
         Ok((config, settings))
     }
 
@@ -180,7 +174,11 @@ impl Config {
         logged.collect()
     }
 
-    fn single_bet(&self, settings: &Settings) -> Result<SingleBet, Complaint> {
+    /// The bet of mode single-bet, or the complaint about the first field that is not valid.
+    pub(crate) fn single_bet(&self, settings: &Settings) -> Result<Option<SingleBet>, Complaint> {
+        if self.mode != Mode::SingleBet {
+            return Ok(None);
+        }
         let bytes = |field| settings.text(field).unwrap_or_default().as_bytes();
         let text = BetText {
             first_name: bytes("bettor_nombre"),
@@ -189,7 +187,7 @@ impl Config {
             birthdate: bytes("bettor_nacimiento"),
             number: bytes("bettor_numero"),
         };
-        SingleBet::new(self.id, &text).map_err(|invalid| {
+        let bet = Bet::from_text(self.id, &text).map_err(|invalid| {
             let at_fault = match invalid.field {
                 Field::FirstName => "bettor_nombre",
                 Field::LastName => "bettor_apellido",
@@ -199,16 +197,17 @@ impl Config {
                 Field::Agency => "id",
             };
             settings.complaint(at_fault, invalid.field.expected())
-        })
+        })?;
+        Ok(Some(SingleBet::new(&bet)))
     }
 }
 
-fn address() -> impl Fn(&str) -> Result<String, String> + Clone {
-    parser("HOST:PORT", |text| {
-        let (host, port) = text.rsplit_once(':')?;
-        let port: u16 = number(port)?;
-        (!host.is_empty() && port > 0).then(|| text.to_owned())
-    })
+fn address(text: &str) -> Parsed<String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    match number::<u16>(port) {
+        Some(1..) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("HOST:PORT".to_owned()),
+    }
 }
 
 /// Makes nested keys into dotted ones.

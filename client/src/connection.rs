@@ -11,11 +11,12 @@ use lottery_core::message::{Refusal, Reply};
 use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{SockRef, TcpKeepalive};
+use thiserror::Error;
 
 use crate::config::Network;
 use crate::log_lines;
 use crate::signals::Signals;
-use crate::tls::{self, TlsError};
+use crate::tls;
 
 /// Bytes that one system call reads: answers are small, but a window of them may come at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -26,27 +27,22 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What went wrong between here and the central.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Error)]
 pub enum ConnectionError {
-    /// No connection could be made to this address.
     #[error("connecting to {0}: {1}")]
     Connect(String, io::Error),
-    /// The connection broke.
     #[error("the connection to the central broke: {0}")]
     Broken(#[from] io::Error),
-    /// The central closed the connection.
     #[error("the central closed the connection")]
     Closed,
-    /// The central did not answer, or did not read, in time.
+    /// It did not answer, or did not read.
     #[error("the central did not answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The central sent what is no message, or contradicts itself.
+    /// It sent what is no message, or contradicts itself.
     #[error("the central sent no valid message: {0}")]
     Invalid(#[from] Refusal),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    TlsSettings(#[from] TlsError),
-    /// There is no TLS with the central.
+    #[error("{0:#}")]
+    TlsSettings(anyhow::Error),
     #[error("no TLS with the central: {0}")]
     Tls(String),
 }
@@ -57,58 +53,27 @@ impl ConnectionError {
         use ConnectionError::{Invalid, Tls, TlsSettings};
         !matches!(self, Invalid(_) | TlsSettings(_) | Tls(_))
     }
-}
 
-/// A socket, and perhaps TLS on it. Neither blocks.
-#[derive(Debug)]
-enum Transport {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-}
-
-impl Transport {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Transport::Plain(socket) => socket,
-            Transport::Tls(tls) => &tls.sock,
+    /// What an error of the stream means.
+    fn of_stream(error: io::Error) -> ConnectionError {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match inner {
+            Some(error) => ConnectionError::Tls(tls::cause(error)),
+            None => ConnectionError::Broken(error),
         }
     }
 }
 
-impl Read for Transport {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(socket) => socket.read(buffer),
-            // Replies say where they end, so a session that is cut off loses nothing unnoticed.
-            Transport::Tls(tls) => match tls.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
-                result => result,
-            },
-        }
-    }
-}
+/// A socket, or TLS on it.
+trait Stream: Read + Write + Send {}
 
-impl Write for Transport {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(socket) => socket.write(bytes),
-            Transport::Tls(tls) => tls.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Transport::Plain(_) => Ok(()),
-            Transport::Tls(tls) => tls.flush(),
-        }
-    }
-}
+impl<T: Read + Write + Send> Stream for T {}
 
 /// A connection to a central. It is closed when it is dropped.
-#[derive(Debug)]
 pub struct Connection {
     client: u32,
-    transport: Transport,
+    socket: TcpStream,
+    stream: Box<dyn Stream>,
     timeout: Duration,
     signals: Signals,
     inbox: Inbox,
@@ -125,44 +90,25 @@ impl Connection {
         network: &Network,
         signals: &Signals,
     ) -> Result<Connection, ConnectionError> {
-        let address = &network.server_address;
-        let timeout = network.socket_timeout;
-        let session = tls::session(network)?;
-        let socket = connect(address, timeout, signals);
-        let socket = socket.map_err(|error| ConnectionError::Connect(address.clone(), error))?;
-        let transport = match session {
-            None => Transport::Plain(socket),
-            Some(session) => Transport::Tls(Box::new(StreamOwned::new(session, socket))),
-        };
-        let mut connection = Connection {
+        let (address, timeout) = (network.server_address.clone(), network.socket_timeout);
+        let session = tls::session(network).map_err(ConnectionError::TlsSettings)?;
+        let late = |error| ConnectionError::Connect(network.server_address.clone(), error);
+        // Neither resolving a name nor connecting can be interrupted.
+        let connecting = signals.run(
+            move || connect(address, timeout, session),
+            Instant::now().checked_add(timeout),
+        );
+        let (socket, stream) = connecting.map_err(late)??;
+        Ok(Connection {
             client,
-            transport,
+            socket,
+            stream,
             timeout,
             signals: signals.clone(),
             inbox: Inbox::default(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             unread: 0..0,
-        };
-        connection.shake_hands()?;
-        Ok(connection)
-    }
-
-    /// Completes the handshake of TLS, within the time of an answer.
-    fn shake_hands(&mut self) -> Result<(), ConnectionError> {
-        let deadline = self.deadline();
-        while let Transport::Tls(tls) = &self.transport
-            && tls.conn.is_handshaking()
-        {
-            let readiness = match tls.conn.wants_write() {
-                true => PollFlags::OUT,
-                false => PollFlags::IN,
-            };
-            self.when_ready(readiness, deadline, |transport, _| match transport {
-                Transport::Plain(_) => Ok(0),
-                Transport::Tls(tls) => tls.conn.complete_io(&mut tls.sock).map(|(read, _)| read),
-            })?;
-        }
-        Ok(())
+        })
     }
 
     /// When an answer is due that is waited for from now on.
@@ -175,12 +121,12 @@ impl Connection {
         let deadline = self.deadline();
         let mut sent = 0;
         while sent < bytes.len() {
-            sent += self.when_ready(PollFlags::OUT, deadline, |transport, _| {
-                transport.write(&bytes[sent..])
+            sent += self.when_ready(PollFlags::OUT, deadline, |stream, _| {
+                stream.write(&bytes[sent..])
             })?;
         }
-        self.when_ready(PollFlags::OUT, deadline, |transport, _| {
-            transport.flush().map(|()| 0)
+        self.when_ready(PollFlags::OUT, deadline, |stream, _| {
+            stream.flush().map(|()| 0)
         })?;
         bytes.clear();
         Ok(())
@@ -189,8 +135,12 @@ impl Connection {
     /// Reads what there is, at least a byte; nothing when the central has closed the connection.
     pub fn read(&mut self, deadline: Option<Instant>) -> Result<&[u8], ConnectionError> {
         self.unread = 0..0;
-        let read = self.when_ready(PollFlags::IN, deadline, |transport, buffer| {
-            transport.read(buffer)
+        let read = self.when_ready(PollFlags::IN, deadline, |stream, buffer| {
+            match stream.read(buffer) {
+                // Replies say where they end, so a TLS session that is cut off loses nothing unnoticed.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
+                result => result,
+            }
         })?;
         Ok(&self.buffer[..read])
     }
@@ -231,31 +181,21 @@ impl Connection {
         &mut self,
         readiness: PollFlags,
         deadline: Option<Instant>,
-        mut io: impl FnMut(&mut Transport, &mut [u8]) -> io::Result<usize>,
+        mut io: impl FnMut(&mut dyn Stream, &mut [u8]) -> io::Result<usize>,
     ) -> Result<usize, ConnectionError> {
         self.signals.check()?;
         // A peer that always has one more byte is not waited for any longer either.
         let mut is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
         while !is_late {
-            match io(&mut self.transport, &mut self.buffer) {
+            match io(&mut *self.stream, &mut self.buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(broken(error)),
-                Ok(bytes) => return Ok(bytes),
+                result => return result.map_err(ConnectionError::of_stream),
             }
-            let event = PollFd::new(self.transport.socket(), readiness);
+            let event = PollFd::new(&self.socket, readiness);
             is_late = !self.signals.wait(Some(event), deadline)?;
         }
         Err(ConnectionError::TimedOut(self.timeout))
-    }
-}
-
-/// What an error of the transport means.
-fn broken(error: io::Error) -> ConnectionError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    match inner {
-        Some(error) => ConnectionError::Tls(tls::cause(error)),
-        None => ConnectionError::Broken(error),
     }
 }
 
@@ -267,28 +207,45 @@ impl Drop for Connection {
     }
 }
 
-/// Connects on a thread of its own, as neither resolving a name nor connecting can be interrupted.
-/// All addresses of the name share the time.
-fn connect(address: &str, timeout: Duration, signals: &Signals) -> io::Result<TcpStream> {
-    let name = address.to_owned();
-    let connect_to_any = move || {
-        let addresses: Vec<_> = name.to_socket_addrs()?.collect();
-        let timeout = timeout / (addresses.len() as u32).max(1);
-        let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, timeout) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
-    };
-    let socket = signals.run(connect_to_any, Instant::now().checked_add(timeout))??;
-    socket.set_nonblocking(true)?;
+/// Connects, and agrees on TLS if there is a session. All addresses of the name share the time.
+fn connect(
+    address: String,
+    timeout: Duration,
+    session: Option<ClientConnection>,
+) -> Result<(TcpStream, Box<dyn Stream>), ConnectionError> {
+    let socket = connect_to_any(&address, timeout);
+    let socket = socket.map_err(|error| ConnectionError::Connect(address, error))?;
     socket.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_INTERVAL);
     SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-    Ok(socket)
+    let own = socket.try_clone()?;
+    let stream: Box<dyn Stream> = match session {
+        None => Box::new(own),
+        Some(session) => {
+            // Who waits for this thread gives up before; these end the thread itself.
+            socket.set_read_timeout(Some(timeout * 2))?;
+            socket.set_write_timeout(Some(timeout * 2))?;
+            let mut tls = StreamOwned::new(session, own);
+            let shaken = tls.conn.complete_io(&mut tls.sock);
+            shaken.map_err(ConnectionError::of_stream)?;
+            Box::new(tls)
+        }
+    };
+    socket.set_nonblocking(true)?;
+    Ok((socket, stream))
+}
+
+fn connect_to_any(address: &str, timeout: Duration) -> io::Result<TcpStream> {
+    let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+    let timeout = timeout / (addresses.len() as u32).max(1);
+    let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::Network;
+use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
 use crate::log_lines;
 use crate::reconnect;
@@ -12,38 +12,25 @@ use crate::signals::Signals;
 /// The longest answer that is read, but for the rest of a last read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Sends `amount` messages, one per connection, and pauses for `period` after each.
-///
-/// # Errors
-///
-/// When a connection cannot be made within the time to retry, or breaks, or a signal comes.
-pub fn run(
-    client: u32,
-    amount: u32,
-    period: Duration,
-    network: &Network,
-    signals: &Signals,
-) -> Result<(), ConnectionError> {
-    for number in 1..=amount {
+/// Sends each message over a connection of its own, and pauses after it.
+pub fn run(config: &Config, signals: &Signals) -> Result<(), ConnectionError> {
+    let client = config.id;
+    for number in 1..=config.loop_amount {
         let message = format!("[CLIENT {client}] Message N°{number}\n");
-        let answer = exchange(connect(client, network, signals)?, message)?;
+        let answer = exchange(connect(config, signals)?, message)?;
         log_lines::echo_received(client, String::from_utf8_lossy(&answer).trim_end());
-        signals.sleep(period)?;
+        signals.sleep(config.loop_period)?;
     }
     log_lines::loop_finished(client);
     Ok(())
 }
 
 /// Connects, again and again while the server is not there yet.
-fn connect(
-    client: u32,
-    network: &Network,
-    signals: &Signals,
-) -> Result<Connection, ConnectionError> {
+fn connect(config: &Config, signals: &Signals) -> Result<Connection, ConnectionError> {
     let started = Instant::now();
-    let mut retry = Retry::new(network.retry_timeout, Duration::ZERO);
+    let mut retry = Retry::new(config.network.retry_timeout, Duration::ZERO);
     loop {
-        match Connection::open(client, network, signals) {
+        match Connection::open(config.id, &config.network, signals) {
             Ok(connection) => return Ok(connection),
             Err(error) => {
                 let pause = retry.pause_after_failure(started.elapsed(), fastrand::f64());

@@ -12,25 +12,20 @@ use lottery_program::log::Value;
 
 use crate::bet_source::RowError;
 
-/// The configuration of this run, as the user wrote it.
 pub fn configured(settings: &[(String, String)]) {
-    let parts = settings
-        .iter()
-        .map(|(key, value)| format!(" | {key}: {}", Value(value)));
-    let parts = parts.collect::<String>();
+    let part = |(key, value): &(String, String)| format!(" | {key}: {}", Value(value));
+    let parts: String = settings.iter().map(part).collect();
     info!("action: config | result: success{parts}");
 }
 
-/// A row of the agency's file is no valid bet.
 pub fn row_rejected(error: &RowError) {
-    let (file, line) = (text(error.path.display()), error.line);
-    let problem = text(&error.problem);
+    let (file, line) = (Value(error.path.display()), error.line);
+    let problem = Value(&error.problem);
     error!(
         "action: leer_apuesta | result: fail | archivo: {file} | linea: {line} | error: {problem}"
     );
 }
 
-/// Rows were left out because they are no valid bets.
 pub fn rows_left_out(rows: u64) {
     error!("action: filas_rechazadas | result: fail | cantidad: {rows}");
 }
@@ -59,7 +54,6 @@ pub fn bet_sent(bet: &Bet<'_>) {
     info!("action: apuesta_enviada | result: success | dni: {document} | numero: {number}");
 }
 
-/// The winners are known.
 pub fn winners(documents: &[u32]) {
     let count = documents.len();
     info!("action: consulta_ganadores | result: success | cant_ganadores: {count}");
@@ -68,31 +62,28 @@ pub fn winners(documents: &[u32]) {
     info!("action: ganadores | result: success | dnis: {documents}");
 }
 
-/// Something failed that will be tried again.
 pub fn will_retry(reason: impl Display, pause: Duration) {
-    let (reason, pause) = (text(reason), pause.as_millis());
+    let (reason, pause) = (Value(reason), pause.as_millis());
     warn!("action: connect | result: in_progress | error: {reason} | retry_in: {pause}ms");
 }
 
 /// A batch of so many bets was refused for good.
 pub fn batch_refused(bets: u32, reason: impl Display) {
-    let reason = text(reason);
+    let reason = Value(reason);
     error!("action: apuesta_enviada | result: fail | cantidad: {bets} | error: {reason}");
 }
 
-/// The winners will not be known.
 pub fn winners_unknown(reason: impl Display) {
-    let reason = text(reason);
+    let reason = Value(reason);
     error!("action: consulta_ganadores | result: fail | error: {reason}");
 }
 
 /// Something else was given up: a connection, or an echo.
 pub fn given_up(action: &str, client: u32, reason: impl Display) {
-    let reason = text(reason);
+    let reason = Value(reason);
     error!("action: {action} | result: fail | client_id: {client} | error: {reason}");
 }
 
-/// An echo came back.
 pub fn echo_received(client: u32, message: &str) {
     let message = Value(message);
     info!("action: receive_message | result: success | client_id: {client} | msg: {message}");
@@ -103,7 +94,6 @@ pub fn loop_finished(client: u32) {
     info!("action: loop_finished | result: success | client_id: {client}");
 }
 
-/// A signal asks the client to end.
 pub fn signal_received(signal: &str) {
     info!("action: signal_received | result: success | signal: {signal}");
 }
@@ -113,11 +103,6 @@ pub fn closed(what: &str, client: u32) {
     info!("action: close_{what} | result: success | client_id: {client}");
 }
 
-/// Everything is closed.
 pub fn shut_down() {
     info!("action: shutdown | result: success");
-}
-
-fn text(value: impl Display) -> String {
-    Value(&value.to_string()).to_string()
 }

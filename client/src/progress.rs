@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use log::Level;
 use lottery_core::codec::native;
 use lottery_core::message::Reply;
 
@@ -51,13 +52,11 @@ impl Progress {
         agency: u32,
         network: &Network,
         file_bytes: u64,
-        terminal: Option<&MultiProgress>,
+        terminal: Option<MultiProgress>,
     ) -> Progress {
         let bar = terminal.map(|terminal| {
-            let bar = terminal.add(ProgressBar::new(file_bytes));
-            bar.set_style(style(BAR));
-            bar.set_prefix(agency.to_string());
-            bar
+            let bar = ProgressBar::new(file_bytes).with_style(style(BAR));
+            terminal.add(bar.with_prefix(agency.to_string()))
         });
         Progress {
             agency,
@@ -71,6 +70,11 @@ impl Progress {
 
     /// Takes a step forward, to where `registered` bets are stored, of `bytes` bytes of the file.
     pub fn note(&mut self, news: &News, registered: u64, bytes: u64) {
+        if let News::Registered(bets) = news {
+            // A bar tells of each batch already.
+            let level = self.bar.as_ref().map_or(Level::Info, |_| Level::Debug);
+            log_lines::batch_sent(*bets, level);
+        }
         let Some(bar) = &self.bar else {
             // The file may have grown since it was measured.
             let parts = (bytes * PARTS / self.file_bytes.max(1)).min(PARTS);
@@ -156,15 +160,10 @@ mod tests {
         let central = TcpListener::bind("127.0.0.1:0").unwrap();
         let network = Network {
             server_address: central.local_addr().unwrap().to_string(),
-            socket_timeout: Duration::from_secs(30),
-            retry_timeout: Duration::ZERO,
-            tls_ca: None,
-            tls_cert: None,
-            tls_key: None,
-            tls_server_name: None,
+            ..lottery_program::settings::defaults()
         };
         let terminal = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-        let mut progress = Progress::new(3, &network, 10, Some(&terminal));
+        let mut progress = Progress::new(3, &network, 10, Some(terminal));
         for _ in 0..3 {
             progress.note(&News::AwaitingDraw, 0, 10);
         }

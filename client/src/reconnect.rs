@@ -5,7 +5,7 @@
 //! them ends. A program concludes that there is another one
 //!
 //! * when a Welcome counts more bets than this program sent (see [`Agency`]), or
-//! * when the central welcomes it and closes the connection without a word, [`TAKEOVERS_MAX`] times in
+//! * when the central welcomes it and closes the connection without a word, `TAKEOVERS_MAX` times in
 //!   a row, though each connection is made at once; but for the first, none was [`STEADY`].
 //!
 //! A central that restarts does neither: it refuses connections that are tried at once. On a busy

@@ -7,8 +7,8 @@
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ struct Listener {
     /// The signal that came, or 0. The handler sets it before it writes into the pipe.
     arrived: Arc<AtomicUsize>,
     pipe: UnixStream,
-    is_noticed: AtomicBool,
+    noticed: Once,
 }
 
 impl Signals {
@@ -48,7 +48,7 @@ impl Signals {
         Ok(Signals(Some(Arc::new(Listener {
             arrived,
             pipe,
-            is_noticed: AtomicBool::new(false),
+            noticed: Once::new(),
         }))))
     }
 
@@ -63,21 +63,21 @@ impl Signals {
         let Some(listener) = &self.0 else {
             return Ok(());
         };
-        match listener.arrived.load(Ordering::SeqCst) {
-            0 => return Ok(()),
-            signal if !listener.is_noticed.swap(true, Ordering::SeqCst) => {
-                let name = signal_name(signal as c_int);
-                log_lines::signal_received(name.unwrap_or("unknown"));
-            }
-            _ => {}
+        let signal = listener.arrived.load(Ordering::SeqCst);
+        if signal == 0 {
+            return Ok(());
         }
+        let name = signal_name(signal as c_int).unwrap_or("unknown");
+        listener
+            .noticed
+            .call_once(|| log_lines::signal_received(name));
         Err(io::Error::other("a signal asks the client to end"))
     }
 
     /// Whether an error has said that a signal came. Whatever fails after that fails because of it.
     pub fn have_ended_it(&self) -> bool {
         let listener = self.0.as_ref();
-        listener.is_some_and(|listener| listener.is_noticed.load(Ordering::SeqCst))
+        listener.is_some_and(|listener| listener.noticed.is_completed())
     }
 
     /// Waits for an event, and says whether it came before the deadline. Fails when a signal comes.
@@ -127,36 +127,5 @@ impl Signals {
         }
         let result = thread.join();
         result.map_err(|_| io::Error::other("the thread panicked"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use signal_hook::low_level::raise;
-    use std::io::Write;
-
-    const LONG: Duration = Duration::from_secs(600);
-
-    #[test]
-    fn a_wait_ends_with_its_event_or_at_its_deadline_and_after_a_signal_at_once() {
-        let (socket, mut peer) = UnixStream::pair().unwrap();
-        let readable = || Some(PollFd::new(&socket, PollFlags::IN));
-        let waits: [&dyn Fn(&Signals) -> bool; 3] = [
-            &|signals| signals.sleep(LONG).is_ok(),
-            &|signals| signals.run(|| thread::sleep(LONG), None).is_ok(),
-            &|signals| signals.wait(readable(), None).is_ok(),
-        ];
-        for wait in waits {
-            let signals = Signals::listen().unwrap();
-            assert!(!signals.wait(readable(), Some(Instant::now())).unwrap());
-            assert_eq!(signals.run(|| 7, None).unwrap(), 7);
-            let other = thread::spawn(|| raise(SIGTERM).unwrap());
-            assert!(!wait(&signals));
-            assert!(signals.have_ended_it() && !wait(&signals));
-            other.join().unwrap();
-        }
-        peer.write_all(b"X").unwrap();
-        assert!(Signals::none().wait(readable(), None).unwrap());
     }
 }

@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = ".data")]
     data: PathBuf,
     /// Spreads the bets over this time, such as 10s; 0: as fast as possible
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration())]
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
     pace: Duration,
     /// The number drawn
     #[arg(long, value_name = "N", default_value = "7574", value_parser = whole(0..=NUMBER_MAX))]

@@ -29,6 +29,12 @@ fn start(world: &TempDir, arguments: &str) -> Child {
     command.spawn().unwrap()
 }
 
+/// What it prints from here on.
+fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.lines().map(Result::unwrap)
+}
+
 /// It ends with this code and complaint, and leaves nothing. Gives back what it printed.
 fn end(world: &TempDir, child: Child, code: i32, complaint: &str) -> String {
     let ended = child.wait_with_output().unwrap();
@@ -71,8 +77,7 @@ fn a_signal_ends_it_in_mid_day_and_the_board_shows_the_day_until_then() {
     let world = world();
     for (signal, arguments) in [(Signal::INT, "--pace 1h"), (Signal::HUP, "--pace 1h --tls")] {
         let mut child = start(&world, arguments);
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut lines = stdout.lines().map(Result::unwrap);
+        let mut lines = lines(&mut child);
         let board = lines.find(|line| line.starts_with("board:")).unwrap();
         let board = board.replace("board:   http://", "").replace('/', "");
         assert!(lines.any(|line| line.starts_with("agency 2: 0 bets; ")));
@@ -92,12 +97,22 @@ fn what_is_wrong_is_told_in_a_line() {
     let world = world();
     fs::write(world.path().join("agency-3.csv"), "Ana\n").unwrap();
     for (arguments, code, complaint) in [
-        ("--agencies 0", 2, "expected"),
+        (
+            "--agencies 0",
+            2,
+            "'--agencies <N>': a whole number from 1 to 100",
+        ),
         ("--agencies 4", 2, "agency-4.csv: No such file"),
         ("--agencies 3", 1, "agency-3.csv line 1: "),
     ] {
         end(&world, start(&world, arguments), code, complaint);
     }
+    let mut child = start(&world, "--pace 30s --keep kept");
+    let mut lines = lines(&mut child);
+    assert!(lines.any(|line| line.starts_with("agency 2: 0 bets; ")));
+    fs::remove_file(world.path().join("kept/bets.csv")).unwrap();
+    let complaint = "the central: storage: bets.csv was removed";
+    end(&world, child, 1, complaint);
     let mut child = start(&world, "--pace 2s");
     drop(child.stdout.take());
     end(&world, child, 1, "writing to standard output");

@@ -12,15 +12,13 @@
 mod documents;
 pub mod log;
 pub mod settings;
-mod suggestions;
 pub mod values;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
-
-use clap::error::ErrorKind;
 
 /// The programs' version: the package's, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOTTERY_COMMIT"), ")");
@@ -35,7 +33,8 @@ pub const EXIT_CONFIGURATION: u8 = 2;
 const FLUSH_AT_END: Duration = Duration::from_millis(300);
 
 /// Why a program ends without having done a job.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
 pub struct Complaint {
     /// 0 for who asked for nothing but a text, such as that of `--help`.
     code: u8,
@@ -55,38 +54,40 @@ impl Complaint {
 
     fn new(code: u8, reason: impl Display) -> Complaint {
         // Texts from outside may have line breaks, and this is one line.
-        let text = log::Value(&reason.to_string()).to_string();
+        let text = log::Value(reason).to_string();
         Complaint { code, text }
-    }
-}
-
-impl Display for Complaint {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.text)
     }
 }
 
 impl From<anyhow::Error> for Complaint {
     fn from(error: anyhow::Error) -> Complaint {
-        Complaint::of_failure(format!("{error:#}"))
+        let mut text = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // Some errors tell of their cause themselves.
+            if !text.ends_with(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        Complaint::of_failure(text)
     }
 }
 
 impl From<clap::Error> for Complaint {
     fn from(error: clap::Error) -> Complaint {
         let text = error.render().to_string();
-        if matches!(
-            error.kind(),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-        ) {
+        if !error.use_stderr() {
             return Complaint { code: 0, text };
         }
         let mut lines = text.lines().map(str::trim);
         let what = lines.next().unwrap_or_default();
         let tip = lines.find_map(|line| line.strip_prefix("tip: "));
-        let advice = tip.unwrap_or("expected what --help lists");
         let what = what.trim_start_matches("error: ");
-        Complaint::of_configuration(format!("{what}; {advice}"))
+        Complaint::of_configuration(match tip {
+            Some(tip) => format!("{what}; {tip}"),
+            // It says what was expected.
+            None if error.source().is_some() => what.to_owned(),
+            None => format!("{what}; expected what --help lists"),
+        })
     }
 }
 

@@ -6,11 +6,10 @@
 
 mod queue;
 
-use std::fmt::{self, Write as _};
+use std::fmt::{self, Display, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ const MILESTONES: [&str; 6] = [
 /// How long a line that a crash must not take with it may keep its program waiting.
 const MOMENT: Duration = Duration::from_millis(100);
 
-static LOGGER: OnceLock<Logger> = OnceLock::new();
+static QUEUE: Queue = Queue::new();
 
 /// Starts the log: lines of `level` and above go to standard output.
 ///
@@ -60,64 +59,53 @@ pub fn start_beside(
     level: LevelFilter,
     aside: impl Fn(&mut dyn FnMut()) + Send + 'static,
 ) -> Result<()> {
-    let logger = LOGGER.get_or_init(Logger::default);
-    log::set_logger(logger).context("starting the log")?;
+    log::set_logger(&QUEUE).context("starting the log")?;
     log::set_max_level(level);
     // A file of its own, because std's Stdout buffers and waits for a line's end.
     let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let write = move || {
-        logger.queue.write_lines(|lines| {
-            aside(&mut || lines.write_to(|bytes| output.write(bytes)));
-        })
+    let write = move |lines: &[u8]| {
+        let mut written = Ok(0);
+        aside(&mut || written = output.write(lines));
+        written
     };
-    thread::Builder::new().name("log".to_owned()).spawn(write)?;
+    let thread = thread::Builder::new().name("log".to_owned());
+    thread.spawn(|| QUEUE.write_lines(write))?;
     Ok(())
 }
 
 /// Waits until every line is written, but no longer than `within`; says whether they are.
 pub fn flush(within: Duration) -> bool {
-    LOGGER.get().is_none_or(|logger| logger.queue.flush(within))
+    QUEUE.wait_until_written(within)
 }
 
 /// Lines left out so far, because there was no room for them.
 pub fn lines_lost() -> u64 {
-    LOGGER.get().map_or(0, |logger| logger.queue.lines_lost())
+    QUEUE.lines_lost()
 }
 
-#[derive(Default)]
-struct Logger {
-    queue: Queue,
-}
-
-impl Log for Logger {
+impl Log for Queue {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let (level, arguments) = (record.level(), record.args());
-            let (line, event) = format_line(level, record.target(), arguments);
-            self.queue.push(&line, rank(level, &line[event..]));
+            let (level, event) = (record.level(), record.args().to_string());
+            let line = format_line(level, record.target(), &event);
+            self.push(&line, rank(level, &event));
         }
     }
 
     /// Waits a moment for the lines so far to be written.
     fn flush(&self) {
-        self.queue.flush(MOMENT);
+        self.wait_until_written(MOMENT);
     }
 }
 
-/// A line, and where the event begins in it.
-fn format_line(level: Level, target: &str, event: &fmt::Arguments<'_>) -> (String, usize) {
+fn format_line(level: Level, target: &str, event: &str) -> String {
     let now = OffsetDateTime::now_utc().format(TIMESTAMP);
-    let mut line = now.unwrap_or_default();
-    line.reserve(160);
-    // Writing to a string fails only when a value's own Display does, and the rest is told then.
-    let _ = write!(line, " {level:<5} [{target}] ");
-    let start = line.len();
-    let _ = writeln!(line, "{event}");
-    (line, start)
+    let now = now.unwrap_or_default();
+    format!("{now} {level:<5} [{target}] {event}\n")
 }
 
 fn rank(level: Level, event: &str) -> Rank {
@@ -139,21 +127,19 @@ fn rank(level: Level, event: &str) -> Rank {
 /// assert_eq!(Value("one | two\n").to_string(), "one ¦ two\\n");
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Value<'a>(pub &'a str);
+pub struct Value<T>(pub T);
 
 /// Characters of a value that are written; of a longer one an ellipsis tells.
 const VALUE_CHARS_MAX: usize = 1024;
 
-impl fmt::Display for Value<'_> {
+impl<T: Display> Display for Value<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (written, character) in self.0.chars().enumerate() {
-            if written == VALUE_CHARS_MAX {
-                return formatter.write_char('…');
-            }
+        for (written, character) in self.0.to_string().chars().enumerate() {
             match character {
+                _ if written == VALUE_CHARS_MAX => return formatter.write_char('…'),
                 '|' => formatter.write_char('¦')?,
                 control if control.is_control() => {
-                    write!(formatter, "{}", control.escape_default())?;
+                    write!(formatter, "{}", control.escape_default())?
                 }
                 other => formatter.write_char(other)?,
             }
@@ -165,61 +151,23 @@ impl fmt::Display for Value<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
-
-    #[test]
-    fn a_flush_waits_for_a_line_that_nobody_takes_no_longer_than_a_moment() {
-        let logger = Logger::default();
-        logger.queue.push("line\n", Rank::Milestone);
-        let started = Instant::now();
-        Log::flush(&logger);
-        assert!(started.elapsed() >= MOMENT);
-    }
 
     #[test]
     fn a_line_is_that_of_the_design_and_milestones_outrank_levels() {
-        for (level, event, expected, ranked) in [
-            (
-                Level::Info,
-                "action: listen | result: success",
-                "INFO  [",
-                Rank::Ordinary,
-            ),
-            (
-                Level::Info,
-                "action: sorteo | result: success",
-                "INFO  [",
-                Rank::Milestone,
-            ),
-            (
-                Level::Debug,
-                "action: close_listener | result: success",
-                "DEBUG [",
-                Rank::Milestone,
-            ),
-            (
-                Level::Warn,
-                "action: takeover | result: success",
-                "WARN  [",
-                Rank::Trouble,
-            ),
-            (
-                Level::Error,
-                "action: sorteos | result: fail",
-                "ERROR [",
-                Rank::Trouble,
-            ),
+        for (level, action, ranked) in [
+            (Level::Info, "listen", Rank::Ordinary),
+            (Level::Info, "sorteo", Rank::Milestone),
+            (Level::Debug, "close_listener", Rank::Milestone),
+            (Level::Warn, "takeover", Rank::Trouble),
+            (Level::Error, "sorteos", Rank::Trouble),
         ] {
-            let (line, start) = format_line(level, "here", &format_args!("{event}"));
+            let event = format!("action: {action} | result: success");
+            let line = format_line(level, "here", &event);
             let (time, rest) = line.split_at("2026-11-21 01:02:03 ".len());
-            assert_eq!(rest, format!("{expected}here] {event}\n"));
-            assert!(
-                OffsetDateTime::now_utc()
-                    .to_string()
-                    .starts_with(&time[..8]),
-                "{time}"
-            );
-            assert_eq!(rank(level, &line[start..]), ranked);
+            assert_eq!(rest, format!("{level:<5} [here] {event}\n"));
+            let today = OffsetDateTime::now_utc().date().to_string();
+            assert!(time.starts_with(&today[..8]), "{time}");
+            assert_eq!(rank(level, &event), ranked);
         }
     }
 }

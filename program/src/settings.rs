@@ -16,7 +16,6 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::Complaint;
-use crate::suggestions::{likest, misspelt, suggest};
 
 const CONFIG: &str = "config";
 
@@ -50,7 +49,8 @@ pub struct Settings {
     /// The command line, for what is no setting.
     pub flags: ArgMatches,
     settings: Vec<Setting>,
-    misspelt: Vec<(String, String)>,
+    /// All that the environment may have.
+    variables: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -82,20 +82,7 @@ impl SettingsFile {
         command: Command,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(T, Settings), Complaint> {
-        let (mut variables, mut heading) = (Vec::new(), None);
-        let typed = T::augment_args(Command::new(CONFIG).no_binary_name(true)).mut_args(|arg| {
-            let field = arg.get_id().as_str();
-            let next = self.headings.iter().find(|(first, _)| *first == field);
-            heading = next.map(|(_, heading)| *heading).or(heading);
-            let flag = arg
-                .get_long()
-                .map_or(field.replace('_', "-"), str::to_owned);
-            let variable = (self.variable)(&(self.key)(field));
-            variables.extend(variable_of(&arg));
-            variables.push(variable.clone());
-            let arg = arg.long(flag).value_name("VALUE").help_heading(heading);
-            with_variable(arg, variable)
-        });
+        let (typed, variables) = self.declare::<T>();
         // Texts first: what a value must be counts only for the layer that wins.
         let as_text = |arg: &Arg| {
             let arg = arg.clone().required(false).allow_hyphen_values(true);
@@ -116,7 +103,7 @@ impl SettingsFile {
         let settings = Settings {
             settings: self.gather(&typed, &flags)?,
             flags,
-            misspelt: misspelt(&variables),
+            variables,
         };
         let written = settings.settings.iter().filter_map(Setting::as_argument);
         let matches = typed.try_get_matches_from(written);
@@ -124,6 +111,27 @@ impl SettingsFile {
             Ok(values) => Ok((values, settings)),
             Err(error) => Err(settings.explain(error)),
         }
+    }
+
+    /// The fields of `T` with their flags, headings and variables, and the names of all variables.
+    fn declare<T: Args>(&self) -> (Command, Vec<String>) {
+        let (mut variables, mut heading) = (Vec::new(), None);
+        let fields = T::augment_args(Command::new(CONFIG).no_binary_name(true));
+        let declared = fields.mut_args(|arg| {
+            let field = arg.get_id().as_str();
+            let next = self.headings.iter().find(|(first, _)| *first == field);
+            heading = next.map(|(_, heading)| *heading).or(heading);
+            let flag = field.replace('_', "-");
+            let flag = arg.get_long().map_or(flag, str::to_owned);
+            let variable = (self.variable)(&(self.key)(field));
+            let names: Vec<_> = variable_of(&arg).into_iter().chain([variable]).collect();
+            let is_set = |name: &&String| env::var_os(name).is_some();
+            let used = names.iter().find(is_set).unwrap_or(&names[0]).clone();
+            variables.extend(names);
+            let arg = arg.long(flag).env(used);
+            arg.value_name("VALUE").help_heading(heading)
+        });
+        (declared, variables)
     }
 
     fn gather(&self, typed: &Command, flags: &ArgMatches) -> Result<Vec<Setting>, Complaint> {
@@ -139,10 +147,9 @@ impl SettingsFile {
                 (Some(ValueSource::CommandLine), _) => (text, format!("--{flag}")),
                 (Some(ValueSource::EnvVariable), _) => (text, format!("environment {variable}")),
                 (_, Some(in_file)) => (Some(in_file), path.display().to_string()),
-                (Some(_), None) => (text, "the default".to_owned()),
-                (None, None) => {
+                (_, None) => {
                     let file = self.default_path;
-                    (None, format!("in {file}, as {variable} or with --{flag}"))
+                    (text, format!("in {file}, as {variable} or with --{flag}"))
                 }
             };
             let arg = arg.clone();
@@ -157,7 +164,7 @@ impl SettingsFile {
         let Some(unknown) = entries.keys().min() else {
             return Ok(settings);
         };
-        let advice = match likest(unknown, settings.iter().map(|setting| &*setting.key)) {
+        let advice = match likest(unknown, settings.iter().map(|setting| &setting.key)) {
             Some(key) => format!("did you mean {key:?}?"),
             None => "--help lists the keys".to_owned(),
         };
@@ -181,25 +188,19 @@ impl SettingsFile {
 }
 
 fn variable_of(arg: &Arg) -> Option<String> {
-    arg.get_env()
-        .map(|name| name.to_string_lossy().into_owned())
-}
-
-/// The variable counts unless the field has another that does.
-fn with_variable(arg: Arg, variable: String) -> Arg {
-    match arg.get_env() {
-        Some(own) if env::var_os(own).is_some() || env::var_os(&variable).is_none() => arg,
-        _ => arg.env(variable),
-    }
+    Some(arg.get_env()?.to_string_lossy().into_owned())
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
     let metadata = fs::metadata(path)?;
-    match metadata.len() {
-        _ if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
-        bytes if bytes > FILE_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
-        _ => fs::read_to_string(path),
+    // Opening a pipe would wait for who writes into it.
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
     }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    fs::read_to_string(path)
 }
 
 impl Settings {
@@ -229,9 +230,9 @@ impl Settings {
     ///
     /// The complaint about the first that is not set.
     pub fn expect_together(&self, fields: &[&str], expected: &str) -> Result<(), Complaint> {
-        let mut missing = fields.iter().filter(|field| self.text(field).is_none());
-        match missing.next() {
-            Some(first) if missing.count() + 1 < fields.len() => {
+        let is_missing = |field: &&&str| self.text(field).is_none();
+        match fields.iter().find(is_missing) {
+            Some(first) if !fields.iter().all(|field| is_missing(&field)) => {
                 Err(self.complaint(first, expected))
             }
             _ => Ok(()),
@@ -249,10 +250,13 @@ impl Settings {
 
     /// Logs which variables of the environment were probably meant as settings.
     pub fn warn_of_misspelt(&self) {
-        for (name, meant) in &self.misspelt {
-            log::warn!(
-                "action: environment | result: success | ignored: {name} | did_you_mean: {meant}"
-            );
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in names.filter(|name| !self.variables.contains(name)) {
+            if let Some(meant) = likest(&name, &self.variables) {
+                log::warn!(
+                    "action: environment | result: success | ignored: {name} | did_you_mean: {meant}"
+                );
+            }
         }
     }
 
@@ -292,6 +296,26 @@ impl Setting {
             None => format!("{key}: not set; expected {expected}, {place}"),
         })
     }
+}
+
+/// Suggests `--server-port` to who types `--port`; clap itself only knows of typing errors.
+fn suggest(mut error: clap::Error, command: &Command) -> clap::Error {
+    if let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) {
+        let end = unknown.replacen("--", "-", 1);
+        let mut flags = command.get_arguments().filter_map(Arg::get_long);
+        if let Some(meant) = flags.find(|flag| flag.ends_with(&end)) {
+            let meant = ContextValue::String(format!("--{meant}"));
+            error.insert(ContextKind::SuggestedArg, meant);
+        }
+    }
+    error
+}
+
+/// The name that differs least, if no more than every fourth character does.
+fn likest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    let edits = |known: &str| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase());
+    let likest = known.into_iter().min_by_key(|known| edits(known))?;
+    (edits(likest) * 4 <= name.len()).then_some(likest)
 }
 
 #[cfg(test)]

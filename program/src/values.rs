@@ -7,89 +7,79 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+/// What a parser makes of text, or what it expected.
+pub type Parsed<T> = Result<T, String>;
+
 /// A duration, or none for no limit. (A field of type `Option` would be one that may be missing.)
 pub type Limit = Option<Duration>;
 
 /// The longest duration that makes sense, and that can be added to any other without overflow.
 const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// A parser by `read`, which gives `None` for text that is not as `expected`.
-pub fn parser<T>(
-    expected: impl Into<String>,
-    read: impl Fn(&str) -> Option<T> + Clone,
-) -> impl Fn(&str) -> Result<T, String> + Clone {
-    let expected = expected.into();
-    move |text| read(text).ok_or_else(|| expected.clone())
-}
-
 /// A whole number in this range, in decimal and without a sign.
 pub fn whole<T: FromStr + PartialOrd + Display + Clone>(
     range: RangeInclusive<T>,
-) -> impl Fn(&str) -> Result<T, String> + Clone {
-    let expected = format!("a whole number from {} to {}", range.start(), range.end());
-    parser(expected, move |text| {
-        number(text).filter(|number| range.contains(number))
-    })
+) -> impl Fn(&str) -> Parsed<T> + Clone {
+    move |text| {
+        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+        let number = number(text).filter(|number| range.contains(number));
+        number.ok_or_else(expected)
+    }
 }
 
 /// Text or a path of any kind, but not an empty one.
-pub fn text<T: for<'a> From<&'a str>>(
-    expected: &'static str,
-) -> impl Fn(&str) -> Result<T, String> + Clone {
-    parser(expected, |text| (!text.is_empty()).then(|| text.into()))
+pub fn text<T: for<'a> From<&'a str>>(expected: &str) -> impl Fn(&str) -> Parsed<T> + Clone {
+    move |text| match text {
+        "" => Err(expected.to_owned()),
+        text => Ok(text.into()),
+    }
 }
 
 /// A duration as Go writes them: `5s`, `100ms`, `1m30s`, `1.5h`; `0` needs no unit.
-pub fn duration() -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    parser("a duration such as 15s, 100ms or 1m30s", read_duration)
+pub fn duration(text: &str) -> Parsed<Duration> {
+    read_duration(text).ok_or("a duration such as 15s, 100ms or 1m30s".into())
 }
 
 /// As [`duration`], but not 0.
-pub fn timeout() -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    let expected = "a duration above 0, such as 15s, 100ms or 1m30s";
-    parser(expected, |text| {
-        read_duration(text).filter(|timeout| !timeout.is_zero())
-    })
+pub fn timeout(text: &str) -> Parsed<Duration> {
+    let timeout = read_duration(text).filter(|timeout| !timeout.is_zero());
+    timeout.ok_or("a duration above 0, such as 15s, 100ms or 1m30s".into())
 }
 
 /// As [`duration`], where 0 stands for no limit.
-pub fn limit() -> impl Fn(&str) -> Result<Limit, String> + Clone {
-    let expected = "a duration such as 30s or 1m30s, or 0 for no limit";
-    parser(expected, |text| {
-        let limit = read_duration(text)?;
-        Some((!limit.is_zero()).then_some(limit))
-    })
+pub fn limit(text: &str) -> Parsed<Limit> {
+    let limit = read_duration(text).ok_or("a duration such as 30s or 1m30s, or 0 for no limit")?;
+    Ok((!limit.is_zero()).then_some(limit))
 }
 
 /// A number of bytes in this range, which `expected` says in words: `8192`, `64KiB`, `1MiB`.
 pub fn bytes(
-    expected: &'static str,
+    expected: &str,
     range: RangeInclusive<usize>,
-) -> impl Fn(&str) -> Result<usize, String> + Clone {
-    parser(expected, move |text| {
-        read_bytes(text).filter(|bytes| range.contains(bytes))
-    })
+) -> impl Fn(&str) -> Parsed<usize> + Clone {
+    move |text| {
+        let bytes = read_bytes(text).filter(|bytes| range.contains(bytes));
+        bytes.ok_or(expected.into())
+    }
 }
 
 /// A level by the name that Python's `logging` gives it, in any case. Nothing that these programs log
 /// is as bad as CRITICAL, so that level is silence.
-pub fn level() -> impl Fn(&str) -> Result<LevelFilter, String> + Clone {
-    let expected = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
-    parser(expected, |text| match &*text.to_ascii_uppercase() {
-        "DEBUG" => Some(LevelFilter::Debug),
-        "INFO" => Some(LevelFilter::Info),
-        "WARNING" | "WARN" => Some(LevelFilter::Warn),
-        "ERROR" => Some(LevelFilter::Error),
-        "CRITICAL" => Some(LevelFilter::Off),
-        _ => None,
-    })
+pub fn level(text: &str) -> Parsed<LevelFilter> {
+    match &*text.to_ascii_uppercase() {
+        "DEBUG" => Ok(LevelFilter::Debug),
+        "INFO" => Ok(LevelFilter::Info),
+        "WARNING" | "WARN" => Ok(LevelFilter::Warn),
+        "ERROR" => Ok(LevelFilter::Error),
+        "CRITICAL" => Ok(LevelFilter::Off),
+        _ => Err("DEBUG, INFO, WARNING, ERROR or CRITICAL".into()),
+    }
 }
 
 /// Reads a whole number, in decimal and without a sign.
 pub fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    let is_unsigned = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_unsigned.then(|| text.parse().ok())?
 }
 
 fn read_duration(text: &str) -> Option<Duration> {
@@ -118,65 +108,37 @@ fn read_bytes(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn expect<T: PartialEq + std::fmt::Debug>(
-        parse: impl Fn(&str) -> Result<T, String>,
-        good: &[(&str, T)],
-        bad: &[&str],
-    ) {
-        for (text, value) in good {
-            assert_eq!(parse(text).as_ref(), Ok(value), "{text}");
+    #[test]
+    fn each_kind_takes_its_values_and_no_others() {
+        fn shown<T: std::fmt::Debug>(parsed: Parsed<T>) -> String {
+            parsed.map_or("no".to_owned(), |value| format!("{value:?}"))
         }
-        for text in bad {
-            assert!(parse(text).is_err(), "{text:?}");
+        let parse = |kind: &str, text: &str| match kind {
+            "duration" => shown(duration(text)),
+            "timeout" => shown(timeout(text)),
+            "limit" => shown(limit(text)),
+            "bytes" => shown(bytes("", 8192..=1 << 30)(text)),
+            "any bytes" => shown(bytes("", 0..=usize::MAX)(text)),
+            "level" => shown(level(text)),
+            _ => shown(whole(0..=u16::MAX)(text)),
+        };
+        for line in "
+            duration | 0=0ns, 100ms=100ms, 1m30s=90s, 1.5s=1.5s, 2h=7200s
+            duration | =no, 5=no, s=no, -5s=no, 5 s=no, five=no, 1e3s=no, 99999999h=no
+            timeout | 1s=1s, 0=no, 0s=no
+            limit | 1s=Some(1s), 0=None, 1=no
+            bytes | 8192=8192, 8KiB=8192, 1MiB=1048576, 1GiB=1073741824
+            bytes | =no, KiB=no, 64kb=no, 1.5MiB=no, -1=no, 8191=no, 2GiB=no
+            any bytes | 18446744073709551615MiB=no
+            level | Warning=Warn, warn=Warn, CRITICAL=Off, =no, verbose=no
+            number | 65535=65535, =no, +1=no, -1=no, 65536=no, 1_000=no,  1=no"
+            .lines()
+            .skip(1)
+        {
+            let (kind, cases) = line.trim().split_once(" | ").unwrap();
+            for (text, value) in cases.split(", ").map(|case| case.split_once('=').unwrap()) {
+                assert_eq!(parse(kind, text), value, "{kind} {text:?}");
+            }
         }
-    }
-
-    #[test]
-    fn durations_are_those_of_go() {
-        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
-        let good = [
-            ("0", seconds(0)),
-            ("100ms", millis(100)),
-            ("1m30s", seconds(90)),
-        ];
-        let bad = ["", "5", "s", "-5s", "5 s", "five", "1e3s", "99999999h"];
-        expect(duration(), &good, &bad);
-        expect(
-            duration(),
-            &[("1.5s", millis(1500)), ("2h", seconds(7200))],
-            &[],
-        );
-        expect(timeout(), &[("1s", seconds(1))], &["0", "0s"]);
-        expect(limit(), &[("1s", Some(seconds(1))), ("0", None)], &["1"]);
-    }
-
-    #[test]
-    fn sizes_have_binary_units_or_none() {
-        let good = [
-            ("8192", 8192),
-            ("8KiB", 8192),
-            ("1MiB", 1 << 20),
-            ("1GiB", 1 << 30),
-        ];
-        let bad = ["", "KiB", "64kb", "1.5MiB", "-1", "8191", "2GiB"];
-        expect(bytes("a size", 8192..=1 << 30), &good, &bad);
-        expect(
-            bytes("a size", 0..=usize::MAX),
-            &[],
-            &["18446744073709551615MiB"],
-        );
-    }
-
-    #[test]
-    fn levels_are_those_of_python_in_any_case() {
-        let (warn, off) = (LevelFilter::Warn, LevelFilter::Off);
-        let good = [("Warning", warn), ("warn", warn), ("CRITICAL", off)];
-        expect(level(), &good, &["", "verbose"]);
-    }
-
-    #[test]
-    fn numbers_have_digits_and_no_sign() {
-        let bad = ["", "+1", "-1", "65536", "1_000", " 1"];
-        expect(whole(0..=u16::MAX), &[("65535", 65_535)], &bad);
     }
 }

