@@ -9,8 +9,7 @@ use memchr::memchr;
 
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::log_lines;
-use crate::service::{Class, Connections, Service, Session};
-use crate::tls::Certificate;
+use crate::service::{Class, Service, Session};
 
 /// Sends each connection its own first message back, unaltered, and closes it. A message goes to
 /// its line feed, or to the end of the stream.
@@ -72,7 +71,7 @@ impl Service for Echo {
     type Session = EchoSession;
     type Error = Infallible;
 
-    fn connected(&mut self, _id: ConnectionId, _door: usize, peer: IpAddr) -> EchoSession {
+    fn connected(&mut self, _door: usize, peer: IpAddr) -> EchoSession {
         self.connections += 1;
         EchoSession {
             peer,
@@ -80,8 +79,6 @@ impl Service for Echo {
             searched_bytes: 0,
         }
     }
-
-    fn certified(&mut self, _id: ConnectionId, _session: &mut EchoSession, _: Certificate) {}
 
     fn message(
         &mut self,
@@ -120,38 +117,12 @@ impl Service for Echo {
         self.message(id, session, rest, outgoing, Duration::ZERO);
     }
 
-    fn peer_finished(&mut self, _id: ConnectionId, _session: &mut EchoSession) {}
-
     fn disconnected(&mut self, _id: ConnectionId, _session: EchoSession) {
         self.connections -= 1;
     }
 
-    fn is_turn_full(&self) -> bool {
-        false
-    }
-
-    fn end_turn(
-        &mut self,
-        _now: Duration,
-        _connections: &mut impl Connections<EchoSession>,
-    ) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn next_deadline(&self) -> Option<Duration> {
-        None
-    }
-
     fn log_standing(&self) {
         log_lines::echo_standing(self.connections);
-    }
-
-    fn shut_down(
-        &mut self,
-        _now: Duration,
-        _connections: &mut impl Connections<EchoSession>,
-    ) -> Result<(), Infallible> {
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::central::Phase;
+use crate::central::{Phase, Standing};
 use crate::healthcheck::HEALTH_CHECK_SOURCE;
 use crate::tls::TlsError;
 use log::{Level, debug, error, info, warn};
@@ -119,14 +119,15 @@ pub fn standing(agencies: u32, missing: u32) {
 }
 
 /// Where an agency stands, on request.
-pub fn agency_standing(agency: u32, phase: Phase, bets: u64, is_connected: bool) {
-    let phase = match phase {
+pub fn agency_standing(agency: u32, standing: &Standing) {
+    let phase = match standing.phase {
         Phase::Betting => "apostando",
-        Phase::Waiting { .. } if is_connected => "esperando",
+        Phase::Waiting { .. } if standing.is_connected => "esperando",
         Phase::Finished | Phase::Waiting { .. } => "terminada",
         Phase::Informed => "informada",
     };
-    let connected = if is_connected { "si" } else { "no" };
+    let bets = standing.bets;
+    let connected = if standing.is_connected { "si" } else { "no" };
     info!(
         "action: estado_agencia | result: success | agencia: {agency} | fase: {phase} | \
          apuestas: {bets} | conectada: {connected}"

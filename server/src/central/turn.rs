@@ -12,7 +12,6 @@ use thiserror::Error;
 use super::agencies::Phase;
 use super::{Central, DrawState, Durability, Output};
 use crate::connection::ConnectionId;
-use crate::http::Watched as _;
 use crate::limits::{DRAW_RETRY, MISSING_NAMED_MAX, SYNC_INTERVAL};
 use crate::log_lines::{self, DaySummary, RefusalNews};
 

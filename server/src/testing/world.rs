@@ -18,7 +18,8 @@ use time::macros::date;
 use super::{Authority, Network, Outlook, Peer, Received, SimSocket, forget_log};
 use crate::central::{Central, Durability, Rules, StartError};
 use crate::connection::ConnectionId;
-use crate::lottery::Lottery;
+use crate::http::{Http, Metrics};
+use crate::lottery::{Behind, Lottery};
 use crate::reactor::{Limits, Reactor};
 use crate::service::Service;
 use crate::transport::Transport;
@@ -29,6 +30,11 @@ pub const C: usize = 3;
 pub const D: usize = 4;
 
 pub const SECOND: Duration = Duration::from_secs(1);
+
+/// The door of viewers.
+pub const HTTP_DOOR: usize = DIALECTS.len();
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// The number that wins.
 pub const WINNING_NUMBER: u32 = 7574;
@@ -52,6 +58,8 @@ pub struct Setup {
     pub rules: Rules,
     pub limits: Limits,
     pub message_bytes_max: usize,
+    /// Whether there is HTTP behind the last door, [`HTTP_DOOR`].
+    pub has_http: bool,
 }
 
 /// A peer's end of its connection, what it has taken and nobody looked at, and the beginning of a reply.
@@ -80,6 +88,7 @@ impl Setup {
                 idle_timeout: None,
             },
             message_bytes_max: 64 * 1024,
+            has_http: false,
         }
     }
 }
@@ -101,7 +110,10 @@ impl World {
         forget_log();
         let (store, _) = Store::open(disk.clone(), || false).unwrap();
         let central = Central::new(setup.rules, store)?;
-        let lottery = Lottery::new(central, setup.message_bytes_max);
+        let doors = DIALECTS.iter().map(Behind::Agencies);
+        let doors = doors.chain([Behind::Viewers]).collect();
+        let http = setup.has_http.then(|| Http::new(Metrics::new("test")));
+        let lottery = Lottery::new(central, setup.message_bytes_max).with_doors(doors, http);
         Ok(World::around(lottery, setup, disk))
     }
 
@@ -158,33 +170,43 @@ impl<S: Service> World<S> {
 
     /// Makes a new connection of this name at the door where a dialect is spoken.
     pub fn connects(&mut self, name: usize, dialect: &Dialect) {
+        let door = DIALECTS.iter().position(|one| one.name == dialect.name);
+        self.connects_at(name, door.unwrap());
+    }
+
+    /// Makes a new connection of this name at the door of this number.
+    pub fn connects_at(&mut self, name: usize, door: usize) {
         let (peer, socket) = self.network.connect();
-        self.accepted(name, dialect, peer, Transport::Plain(socket));
+        self.accepted(name, door, LOCALHOST, peer, Transport::Plain(socket));
     }
 
     /// Makes a new connection of this name with TLS, at the first door. The peer is certified as `certified`.
     pub fn connects_with_tls(&mut self, name: usize, authority: &Authority, certified: &str) {
-        let (mut peer, socket) = self.network.connect();
-        peer.secure(authority.client(certified));
-        let transport = authority.acceptor().accept(socket).unwrap();
-        self.accepted(name, &DIALECTS[0], peer, transport);
-        self.announce(name);
+        self.begins_tls(name, LOCALHOST, authority, certified);
         self.run();
+    }
+
+    /// As [`World::connects_with_tls`], but only the peer's first words are on their way.
+    pub fn begins_tls(&mut self, name: usize, ip: Ipv4Addr, authority: &Authority, client: &str) {
+        let (mut peer, socket) = self.network.connect();
+        peer.secure(authority.client(client));
+        let transport = authority.acceptor().accept(socket).unwrap();
+        self.accepted(name, 0, ip, peer, transport);
+        self.announce(name);
     }
 
     fn accepted(
         &mut self,
         name: usize,
-        dialect: &Dialect,
+        door: usize,
+        ip: Ipv4Addr,
         peer: Peer,
         transport: Transport<SimSocket>,
     ) {
         assert!(self.reactor.has_room(), "the event loop would not accept");
-        let door = DIALECTS.iter().position(|one| one.name == dialect.name);
         let id = self.reactor.next_id();
-        let ip = Ipv4Addr::LOCALHOST.into();
         self.reactor
-            .connected(id, door.unwrap(), ip, transport, self.now);
+            .connected(id, door, ip.into(), transport, self.now);
         let end = End {
             id,
             peer,
@@ -195,7 +217,7 @@ impl<S: Service> World<S> {
     }
 
     /// Has the reactor told of what changed for a connection.
-    fn announce(&mut self, name: usize) {
+    pub fn announce(&mut self, name: usize) {
         let End { id, peer, .. } = &self.ends[&name];
         let edge = peer.edge();
         self.reactor.note(*id, edge, self.now);
