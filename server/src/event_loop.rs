@@ -235,7 +235,7 @@ impl<S: Service> EventLoop<S> {
             Some(tls) if self.doors[number].is_tls => {
                 tls.accept(stream).map_err(io::Error::other)?
             }
-            _ => Transport::Plain(stream),
+            _ => Transport::plain(stream),
         };
         self.reactor.connected(id, number, peer, transport, now);
         Ok(())

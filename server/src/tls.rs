@@ -17,7 +17,7 @@ use rustls::{
 };
 use thiserror::Error;
 
-use crate::transport::{TlsTransport, Transport};
+use crate::transport::Transport;
 
 /// What stands in front of an agency's number in its certificate's DNS name.
 const AGENCY_NAME: &str = "agency-";
@@ -94,7 +94,7 @@ impl TlsAcceptor {
     /// When rustls cannot make a session.
     pub fn accept<T>(&self, socket: T) -> Result<Transport<T>, Error> {
         let session = ServerConnection::new(self.config.clone())?;
-        Ok(Transport::Tls(Box::new(TlsTransport::new(socket, session))))
+        Ok(Transport::tls(socket, session))
     }
 
     /// Whether the peer of a session would get in again, now.

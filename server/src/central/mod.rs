@@ -98,7 +98,7 @@ pub struct Central<D: Disk> {
     agencies: Agencies,
     draw: DrawState,
     /// What to answer when this turn is committed, in order.
-    answers: Vec<Answer>,
+    answers: Vec<(ConnectionId, Answer)>,
     outputs: Vec<Output>,
     last_sync: Duration,
     /// When the first message of this run came.
@@ -218,11 +218,7 @@ impl<D: Disk> Central<D> {
     ) {
         self.disconnected(id, identity);
         identity.refuse();
-        self.answers.push(Answer::Refused {
-            connection: id,
-            refusal,
-            news,
-        });
+        self.answers.push((id, Answer::Refused { refusal, news }));
     }
 
     /// The peer of a connection sends no more: it waits for its answer, or it is gone.
@@ -298,7 +294,7 @@ impl<D: Disk> Central<D> {
     /// Bytes staged for the next commit, and of the answers that wait for it; the caller keeps them
     /// within bounds by ending the turn.
     pub fn staged_bytes(&self) -> usize {
-        self.store.staged_bytes() + self.answers.len() * size_of::<Answer>()
+        self.store.staged_bytes() + self.answers.len() * size_of::<(ConnectionId, Answer)>()
     }
 
     /// Takes what is to be done for the connections, in order.

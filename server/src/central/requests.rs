@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lottery_core::message::{Awaits, Batch, Code, Message, Refusal, Request, Stage, Welcome};
 use lottery_core::store::Disk;
+use lottery_core::tally::Tally;
 
 use super::turn::Answer;
 use super::{Central, DrawState, Identity, Output};
@@ -30,7 +31,7 @@ impl<D: Disk> Central<D> {
             Request::Finish { awaits } => self.finish(id, identity, awaits, now),
             Request::Winners => self.request_winners(identity, now),
             Request::Status => {
-                self.answers.push(Answer::Status { connection: id });
+                self.answers.push((id, Answer::Status));
                 Ok(())
             }
             Request::Nothing => Ok(()),
@@ -45,15 +46,12 @@ impl<D: Disk> Central<D> {
             _ if self.store.has_finished(agency) => Stage::Finished,
             _ => Stage::Betting,
         };
-        self.answers.push(Answer::Welcome {
-            connection: id,
-            welcome: Welcome {
-                bets: tally.bets,
-                crc: tally.crc,
-                stage,
-            },
+        let Tally { bets, crc } = tally;
+        let answer = Answer::Welcome {
+            welcome: Welcome { bets, crc, stage },
             counts_staged: self.store.has_staged(agency),
-        });
+        };
+        self.answers.push((id, answer));
         Ok(())
     }
 
@@ -83,11 +81,9 @@ impl<D: Disk> Central<D> {
                 .map(|bet| (bet.document, bet.number))
                 .collect();
         }
-        self.answers.push(Answer::Stored {
-            connection: id,
-            agency: identity.agency,
-            documents,
-        });
+        let agency = identity.agency;
+        self.answers
+            .push((id, Answer::Stored { agency, documents }));
         Ok(())
     }
 
@@ -104,11 +100,8 @@ impl<D: Disk> Central<D> {
             self.store.finish_agency(agency);
             self.agencies.finish(agency);
         }
-        self.answers.push(Answer::Finished {
-            connection: id,
-            agency,
-            is_news,
-        });
+        self.answers
+            .push((id, Answer::Finished { agency, is_news }));
         self.park(identity, agency, awaits, now);
         Ok(())
     }

@@ -177,7 +177,7 @@ impl<S: Service> World<S> {
     /// Makes a new connection of this name at the door of this number.
     pub fn connects_at(&mut self, name: usize, door: usize) {
         let (peer, socket) = self.network.connect();
-        self.accepted(name, door, LOCALHOST, peer, Transport::Plain(socket));
+        self.accepted(name, door, LOCALHOST, peer, Transport::plain(socket));
     }
 
     /// Makes a new connection of this name with TLS, at the first door. The peer is certified as `certified`.
