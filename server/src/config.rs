@@ -309,14 +309,24 @@ mod tests {
 
     #[test]
     fn dialects_and_their_ports_are_read() {
-        let ports = dialect_ports()("frames:12346, native:0").unwrap();
-        let ports: Vec<_> = ports
-            .iter()
-            .map(|(name, port)| (name.name, *port))
-            .collect();
-        assert_eq!(ports, [("frames", 12346), ("native", 0)]);
-        for text in ["frames", "frames:", "Frames:1", "frames:1;lines:2"] {
-            assert!(dialect_ports()(text).is_err(), "{text}");
+        let read = |text: &str| {
+            let ports = dialect_ports()(text)?;
+            let names = ports
+                .into_iter()
+                .map(|(dialect, port)| (dialect.name, port));
+            Ok::<Vec<_>, String>(names.collect())
+        };
+        assert_eq!(read(""), Ok(vec![]));
+        let ports = vec![("frames", 12346), ("native", 0)];
+        assert_eq!(read("frames:12346, native:0"), Ok(ports));
+        for text in [
+            "frames",
+            "frames:",
+            "frames:65536",
+            "Frames:1",
+            "frames:1;lines:2",
+        ] {
+            assert!(read(text).is_err(), "{text}");
         }
     }
 }

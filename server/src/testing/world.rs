@@ -7,8 +7,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use lottery_core::bet::Bet;
-use lottery_core::codec::native::BET_LENGTH_BYTES;
-use lottery_core::codec::{DIALECTS, Dialect, Inbox, native};
+use lottery_core::codec::{DIALECTS, Inbox, native};
 use lottery_core::message::{Reply, Stage};
 use lottery_core::name::Name;
 use lottery_core::store::{BETS_FILE, Store};
@@ -163,14 +162,14 @@ impl<S: Service> World<S> {
     /// The connection of this name, made if need be.
     pub fn peer(&mut self, name: usize) -> &Peer {
         if !self.ends.contains_key(&name) {
-            self.connects(name, &DIALECTS[0]);
+            self.connects_at(name, 0);
         }
         &self.ends[&name].peer
     }
 
     /// Makes a new connection of this name at the door where a dialect is spoken.
-    pub fn connects(&mut self, name: usize, dialect: &Dialect) {
-        let door = DIALECTS.iter().position(|one| one.name == dialect.name);
+    pub fn connects(&mut self, name: usize, dialect: &str) {
+        let door = DIALECTS.iter().position(|one| one.name == dialect);
         self.connects_at(name, door.unwrap());
     }
 
@@ -429,9 +428,6 @@ pub fn encode(words: &str) -> Vec<u8> {
     }
     out
 }
-
-/// Bytes of a bet in a batch, with its length.
-pub const COUNTED_BET_BYTES: usize = BET_LENGTH_BYTES + 38;
 
 fn bet(agency: u32, word: &str) -> Bet<'static> {
     let (agency, word) = match word.split_once(':') {
