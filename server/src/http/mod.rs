@@ -18,7 +18,6 @@ mod state;
 
 use std::cell::LazyCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::time::Duration;
 
 use httparse::{EMPTY_HEADER, Status};
@@ -97,7 +96,7 @@ pub struct Http {
     /// Requests of this turn.
     asked: Vec<Asked>,
     /// The state as an event, and when it was last looked at.
-    event: Rc<[u8]>,
+    event: Vec<u8>,
     looked_at: Option<Duration>,
     event_sent_at: Duration,
     followers: Vec<ConnectionId>,
@@ -112,7 +111,7 @@ impl Http {
             metrics,
             history: History::default(),
             asked: Vec::new(),
-            event: Rc::default(),
+            event: Vec::new(),
             looked_at: None,
             event_sent_at: Duration::ZERO,
             followers: Vec::new(),
@@ -204,8 +203,8 @@ impl Http {
             return;
         }
         let event = event(&json(&self.history.state(central)));
-        if event != *self.event || now >= self.event_sent_at + HEARTBEAT {
-            self.event = event.into();
+        if event != self.event || now >= self.event_sent_at + HEARTBEAT {
+            self.event = event;
             self.event_sent_at = now;
             self.owed = self.followers.iter().copied().collect();
         }
