@@ -1,7 +1,7 @@
 //! Who is visited next.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Bound;
 
 use crate::connection::{ConnectionId, Rank};
@@ -9,22 +9,12 @@ use crate::connection::{ConnectionId, Rank};
 /// Connections that wait for a visit, by rank. Of one rank, who has waited longest is next, but for
 /// handshakes: they are dear and anybody can begin them, so there the addresses take turns, and of one
 /// address who has waited longest.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Queues {
     by_rank: [VecDeque<ConnectionId>; Rank::ALL.len()],
     handshakes: BTreeMap<IpAddr, VecDeque<ConnectionId>>,
     /// The address whose handshake was visited last.
-    last: IpAddr,
-}
-
-impl Default for Queues {
-    fn default() -> Queues {
-        Queues {
-            by_rank: Default::default(),
-            handshakes: BTreeMap::new(),
-            last: Ipv4Addr::UNSPECIFIED.into(),
-        }
-    }
+    last: Option<IpAddr>,
 }
 
 impl Queues {
@@ -44,13 +34,15 @@ impl Queues {
     }
 
     fn pop_handshake(&mut self) -> Option<ConnectionId> {
-        let behind_last = (Bound::Excluded(self.last), Bound::Unbounded);
-        let next = self.handshakes.range(behind_last).next();
-        self.last = *next.or(self.handshakes.first_key_value())?.0;
-        let queue = self.handshakes.get_mut(&self.last)?;
+        let behind_last = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut next = self.handshakes.range((behind_last, Bound::Unbounded));
+        let next = next.next().or(self.handshakes.first_key_value())?;
+        let address = *next.0;
+        self.last = Some(address);
+        let queue = self.handshakes.get_mut(&address)?;
         let id = queue.pop_front();
         if queue.is_empty() {
-            self.handshakes.remove(&self.last);
+            self.handshakes.remove(&address);
         }
         id
     }

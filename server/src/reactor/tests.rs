@@ -371,4 +371,16 @@ fn viewers_are_told_how_the_lottery_is_and_followers_when_that_changes() {
     let followed = String::from_utf8(world.received(C)).unwrap();
     assert!(followed.starts_with(r#"data: {"agencies":2,"missing":2,"bets":3,"#));
     assert!(asks(&mut world, D, "/readyz").starts_with("HTTP/1.1 503 "));
+    world.disk.set_faults(Faults::default());
+    for (name, words) in [(A, "park 1"), (B, "park 2")] {
+        world.dies(name);
+        world.hears(name, words);
+    }
+    let status = asks(&mut world, D, "/status.json");
+    for part in [
+        r#""drawn":true,"number":7574,"winners":1,"#,
+        r#""state":"informed","connected":true,"winners":1}"#,
+    ] {
+        assert!(status.contains(part), "{status}");
+    }
 }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use lottery_core::bet::Bet;
-use lottery_core::codec::{DIALECTS, Inbox, native};
+use lottery_core::codec::{DIALECTS, Scan, native};
 use lottery_core::message::{Reply, Stage};
 use lottery_core::name::Name;
 use lottery_core::store::{BETS_FILE, Store};
@@ -61,12 +61,11 @@ pub struct Setup {
     pub has_http: bool,
 }
 
-/// A peer's end of its connection, what it has taken and nobody looked at, and the beginning of a reply.
+/// A peer's end of its connection, and what it has taken and nobody looked at.
 struct End {
     id: ConnectionId,
     peer: Peer,
     taken: Vec<u8>,
-    inbox: Inbox,
 }
 
 impl Setup {
@@ -210,7 +209,6 @@ impl<S: Service> World<S> {
             id,
             peer,
             taken: Vec::new(),
-            inbox: Inbox::default(),
         };
         self.ends.insert(name, end);
     }
@@ -331,15 +329,13 @@ impl<S: Service> World<S> {
     /// What the peer was told in the native dialect since it was last looked at.
     pub fn told(&mut self, name: usize) -> String {
         let bytes = self.received(name);
-        let inbox = &mut self.ends.get_mut(&name).unwrap().inbox;
-        let mut input = &bytes[..];
+        let mut rest = &bytes[..];
         let mut replies = Vec::new();
-        while let Some(message) = inbox
-            .next_message(&mut input, |bytes| native::scan_reply(bytes, u64::MAX))
-            .unwrap()
-        {
-            replies.push(as_text(&native::parse_reply(message).unwrap()));
+        while let Ok(Scan::Whole(length)) = native::scan_reply(rest, u64::MAX) {
+            replies.push(as_text(&native::parse_reply(&rest[..length]).unwrap()));
+            rest = &rest[length..];
         }
+        self.ends.get_mut(&name).unwrap().taken = rest.to_vec();
         replies.join(", ")
     }
 
