@@ -186,17 +186,7 @@ impl<D: Disk> Central<D> {
                 }
                 self.reply(connection, Reply::Finished);
             }
-            Answer::Finished { agency, .. } => {
-                self.agencies.reopen(agency);
-                // Another connection may have taken over since, and wait already.
-                let current = self.agencies.connection(agency);
-                let current = current.map(|current| current.id);
-                for connection in [Some(connection), current].into_iter().flatten() {
-                    if failed.insert(connection) {
-                        self.refuse_unstored(connection, Some(agency));
-                    }
-                }
-            }
+            Answer::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
             Answer::Welcome {
                 welcome,
                 counts_staged,
@@ -213,6 +203,23 @@ impl<D: Disk> Central<D> {
                     log_lines::request_refused(&refusal, &news);
                 }
                 self.reply(connection, Reply::Refused(refusal));
+            }
+        }
+    }
+
+    fn take_back_closing(
+        &mut self,
+        agency: u32,
+        connection: ConnectionId,
+        failed: &mut BTreeSet<ConnectionId>,
+    ) {
+        self.agencies.reopen(agency);
+        // Another connection may have taken over since, and wait already.
+        let current = self.agencies.connection(agency);
+        let current = current.map(|current| current.id);
+        for connection in [Some(connection), current].into_iter().flatten() {
+            if failed.insert(connection) {
+                self.refuse_unstored(connection, Some(agency));
             }
         }
     }
