@@ -14,8 +14,9 @@
 //! the first exercises. It keeps one [`connection`] record for each, whose [`transport`] may have
 //! [`tls`] on its socket. The simulator drives it over sockets of its own.
 //!
-//! Around them: [`config`] says how the server is set up, [`start`] puts it together, [`limits`] has every bound, `log_lines` every
-//! log line, [`reports`] reads winners and audits from the files, and [`healthcheck`] asks a running server.
+//! Around them: [`config`] says how the server is set up, [`start`] puts it together, [`limits`] has every
+//! bound, `log_lines` every log line, [`reports`] reads winners and audits from the files, and
+//! [`healthcheck`] asks a running server.
 
 pub mod central;
 pub mod config;
