@@ -9,8 +9,7 @@ use memchr::memchr;
 
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::log_lines;
-use crate::service::{Class, Connections, Service, Session};
-use crate::tls::Certificate;
+use crate::service::{Class, Service, Session};
 
 /// Sends each connection its own first message back, unaltered, and closes it. A message goes to
 /// its line feed, or to the end of the stream.
@@ -72,7 +71,7 @@ impl Service for Echo {
     type Session = EchoSession;
     type Error = Infallible;
 
-    fn connected(&mut self, _id: ConnectionId, _door: usize, peer: IpAddr) -> EchoSession {
+    fn connected(&mut self, _door: usize, peer: IpAddr) -> EchoSession {
         self.connections += 1;
         EchoSession {
             peer,
@@ -80,8 +79,6 @@ impl Service for Echo {
             searched_bytes: 0,
         }
     }
-
-    fn certified(&mut self, _id: ConnectionId, _session: &mut EchoSession, _: Certificate) {}
 
     fn message(
         &mut self,
@@ -120,38 +117,12 @@ impl Service for Echo {
         self.message(id, session, rest, outgoing, Duration::ZERO);
     }
 
-    fn peer_finished(&mut self, _id: ConnectionId, _session: &mut EchoSession) {}
-
     fn disconnected(&mut self, _id: ConnectionId, _session: EchoSession) {
         self.connections -= 1;
     }
 
-    fn is_turn_full(&self) -> bool {
-        false
-    }
-
-    fn end_turn(
-        &mut self,
-        _now: Duration,
-        _connections: &mut impl Connections<EchoSession>,
-    ) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn next_deadline(&self) -> Option<Duration> {
-        None
-    }
-
     fn log_standing(&self) {
         log_lines::echo_standing(self.connections);
-    }
-
-    fn shut_down(
-        &mut self,
-        _now: Duration,
-        _connections: &mut impl Connections<EchoSession>,
-    ) -> Result<(), Infallible> {
-        Ok(())
     }
 }
 
@@ -165,52 +136,39 @@ mod tests {
     const MESSAGE_BYTES_MAX: usize = 16;
 
     #[test]
-    fn the_first_message_comes_back_unaltered_once_it_is_over_however_it_is_cut() {
+    fn a_message_ends_with_its_line_however_it_is_cut_and_must_not_be_too_long() {
         let received = "action: receive_message | result: success | ip: 127.0.0.1 | msg: ";
-        for (sent, ends, echoed, logged) in [
-            ("año N°1\r\n".as_bytes(), false, 11, Some("año N°1")),
+        for (sent, echoed, logged) in [
+            ("año N°1\r\n", "año N°1\r\n", Some("año N°1")),
+            ("\0|\n", "\0|\n", Some("\\u{0}¦")),
+            ("one\ntwo\nthree\n", "one\n", Some("one")),
             (
-                b"\xff\x00|\xfe\n",
-                false,
-                5,
-                Some("\u{fffd}\\u{0}¦\u{fffd}"),
+                "0123456789abcde\n",
+                "0123456789abcde\n",
+                Some("0123456789abcde"),
             ),
-            (b"one\ntwo\nthree\n", true, 4, Some("one")),
-            (b"\n", false, 1, Some("")),
-            (b"Message", true, 7, Some("Message")),
-            (b"Message", false, 0, None),
-            (b"", true, 0, None),
-            (b"0123456789abcde\n", false, 16, Some("0123456789abcde")),
-            (b"0123456789abcdef\n", false, 0, None),
-            (b"0123456789abcdef", false, 0, None),
+            ("0123456789abcdef\n", "", None),
+            ("0123456789abcdef", "", None),
         ] {
             for cut in 0..=sent.len() {
                 forget_log();
                 let echo = Echo::new(MESSAGE_BYTES_MAX);
                 let mut world = World::around(echo, Setup::of(0), SimDisk::default());
-                world.hears(A, &sent[..cut]);
-                world.hears(A, &sent[cut..]);
-                let is_too_long = sent.len() >= MESSAGE_BYTES_MAX && echoed == 0;
-                if ends {
-                    world.ends(A);
-                    world.run();
-                }
-                assert_eq!(world.received(A), &sent[..echoed]);
-                assert_eq!(world.is_over(A), logged.is_some() || ends || is_too_long);
+                world.hears(A, &sent.as_bytes()[..cut]);
+                world.hears(A, &sent.as_bytes()[cut..]);
+                assert_eq!(world.received(A), echoed.as_bytes());
+                assert!(world.is_over(A));
                 assert_eq!(times_logged(received), usize::from(logged.is_some()));
-                if let Some(logged) = logged {
-                    assert_eq!(times_logged(&format!("{received}{logged}")), 1);
-                    assert_eq!(times_logged(&format!("{received}{logged}\\r")), 0);
-                }
                 let refused = times_logged("action: receive_message | result: fail");
-                assert_eq!(refused, usize::from(is_too_long));
+                assert_eq!(refused, usize::from(logged.is_none()));
+                let line = format!("{received}{}", logged.unwrap_or_default());
+                assert_eq!(times_logged(&line), usize::from(logged.is_some()));
+                assert_eq!(times_logged(&format!("{line}\\r")), 0);
                 world.dies(A);
                 world.run();
                 world.reactor.service().log_standing();
-                assert_eq!(
-                    times_logged("action: estado | result: success | conexiones: 0"),
-                    1
-                );
+                let standing = "action: estado | result: success | conexiones: 0";
+                assert_eq!(times_logged(standing), 1);
             }
         }
     }

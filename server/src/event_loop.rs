@@ -17,8 +17,7 @@ use thiserror::Error;
 
 use crate::connection::{ConnectionId, Readiness};
 use crate::limits::{
-    ACCEPTS_PER_TURN, EVENTS_PER_POLL, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL,
-    POLLS_PER_TURN,
+    ACCEPTS_PER_TURN, EVENTS_PER_TURN, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL,
 };
 use crate::listener::Listener;
 use crate::log_lines;
@@ -113,9 +112,12 @@ impl<S: Service> EventLoop<S> {
     ///
     /// When the service cannot go on, or waiting for events fails.
     pub fn run(mut self) -> Result<(), LoopError<S::Error>> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
         loop {
-            self.note_events(&mut events)?;
+            self.sleep(&mut events, self.time_to_sleep())?;
+            for event in &events {
+                self.note(event);
+            }
             if let Some(signal) = self.ending_signal() {
                 log_lines::signal_received(signal);
                 return self.shut_down(&mut events);
@@ -158,23 +160,6 @@ impl<S: Service> EventLoop<S> {
         deadlines.extend(doors.map(|door| door.listener.next_deadline()));
         let earliest = deadlines.into_iter().flatten().min()?;
         Some(earliest.saturating_sub(self.started.elapsed()))
-    }
-
-    /// Sleeps until something is ready, and notes all that is. After a long turn that can be more than
-    /// one poll tells, and deadlines are judged by what was noted.
-    fn note_events(&mut self, events: &mut Events) -> io::Result<()> {
-        let mut timeout = self.time_to_sleep();
-        for _ in 0..POLLS_PER_TURN {
-            self.sleep(events, timeout)?;
-            for event in &*events {
-                self.note(event);
-            }
-            if events.iter().count() < EVENTS_PER_POLL {
-                break;
-            }
-            timeout = Some(Duration::ZERO);
-        }
-        Ok(())
     }
 
     /// Whether another connection can be taken at this door. For a new viewer the oldest goes.
@@ -235,7 +220,7 @@ impl<S: Service> EventLoop<S> {
             Some(tls) if self.doors[number].is_tls => {
                 tls.accept(stream).map_err(io::Error::other)?
             }
-            _ => Transport::Plain(stream),
+            _ => Transport::plain(stream),
         };
         self.reactor.connected(id, number, peer, transport, now);
         Ok(())

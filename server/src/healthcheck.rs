@@ -1,11 +1,10 @@
 //! A health check without a shell: asks the server that runs with the same settings how far it is.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use lottery_core::codec::{Inbox, native};
+use lottery_core::codec::native;
 use lottery_core::message::{Reply, StatusReport};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
@@ -19,19 +18,11 @@ pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Bytes of a StatusReport.
+const STATUS_REPORT_BYTES: usize = 11;
+
 /// Bytes of an HTTP answer that are read.
 const ANSWER_BYTES_MAX: u64 = 4096;
-
-/// How a server is that answers.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It echoes, and accepts connections.
-    Echoes,
-    /// It stores bets, and says so by HTTP.
-    Ready,
-    /// It holds a lottery.
-    Lottery(StatusReport),
-}
 
 /// Why a server is not healthy.
 #[derive(Debug, Error)]
@@ -52,15 +43,15 @@ pub enum Unhealthy {
     },
 }
 
-/// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status.
+/// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status. Says how
+/// the server is, in a line.
 ///
 /// # Errors
 ///
 /// Why it is not healthy.
-pub fn check(config: &Config) -> Result<Health, Unhealthy> {
-    let http = config
-        .http_address()
-        .filter(|_| config.server_mode == Mode::Lottery);
+pub fn check(config: &Config) -> Result<String, Unhealthy> {
+    let is_echo = config.server_mode == Mode::Echo;
+    let http = config.http_address().filter(|_| !is_echo);
     let address = reachable(http.unwrap_or(config.address()));
     if address.port() == 0 {
         return Err(Unhealthy::UnknownPort);
@@ -68,17 +59,13 @@ pub fn check(config: &Config) -> Result<Health, Unhealthy> {
     if http.is_none() && config.tls_cert.is_some() {
         return Err(Unhealthy::TlsOnly);
     }
-    let ask = || {
-        let mut stream = connect(address)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        match config.server_mode {
-            // Connecting and saying nothing is no failure to the echo service.
-            Mode::Echo => Ok(Health::Echoes),
-            Mode::Lottery if http.is_some() => ask_http(&mut stream),
-            Mode::Lottery => ask_status(&mut stream).map(Health::Lottery),
-        }
-    };
-    ask().map_err(|error: io::Error| {
+    let answer = connect(address).and_then(|stream| match http {
+        // Connecting and saying nothing is no failure to the echo service.
+        _ if is_echo => Ok("healthy: echoes".to_owned()),
+        Some(_) => ask_http(stream),
+        None => ask_status(stream),
+    });
+    answer.map_err(|error| {
         let error = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 io::Error::new(ErrorKind::TimedOut, "no answer within 2 s")
@@ -89,36 +76,34 @@ pub fn check(config: &Config) -> Result<Health, Unhealthy> {
     })
 }
 
-fn ask_http(stream: &mut TcpStream) -> io::Result<Health> {
+fn ask_http(mut stream: TcpStream) -> io::Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     if answer.starts_with(b"HTTP/1.1 200 ") {
-        return Ok(Health::Ready);
+        return Ok("healthy: stores bets".to_owned());
     }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let first_line = answer.lines().next().unwrap_or("no answer").to_owned();
+    let answer = String::from_utf8_lossy(&answer);
+    let first_line = answer.lines().next().unwrap_or("no answer");
     Err(io::Error::new(ErrorKind::InvalidData, first_line))
 }
 
-fn ask_status(stream: &mut TcpStream) -> io::Result<StatusReport> {
+fn ask_status(mut stream: TcpStream) -> io::Result<String> {
     let mut question = Vec::new();
     native::encode_status(&mut question);
     stream.write_all(&question)?;
-    let mut inbox = Inbox::default();
-    let mut buffer = [0; 64];
-    loop {
-        let mut input = match stream.read(&mut buffer)? {
-            0 => return Err(ErrorKind::UnexpectedEof.into()),
-            bytes => &buffer[..bytes],
-        };
-        let message = inbox.next_message(&mut input, |bytes| native::scan_reply(bytes, 0));
-        match message.map(|message| message.map(native::parse_reply)) {
-            Ok(Some(Ok(Reply::Status(report)))) => return Ok(report),
-            Ok(None) => {}
-            _ => return Err(io::Error::new(ErrorKind::InvalidData, "no StatusReport")),
-        }
-    }
+    let mut answer = [0; STATUS_REPORT_BYTES];
+    stream.read_exact(&mut answer)?;
+    let Ok(Reply::Status(report)) = native::parse_reply(&answer) else {
+        return Err(io::Error::new(ErrorKind::InvalidData, "no StatusReport"));
+    };
+    let StatusReport {
+        agencies, missing, ..
+    } = report;
+    Ok(match report.is_drawn {
+        true => "healthy: the draw was held".to_owned(),
+        false => format!("healthy: {missing} of {agencies} agencies have not finished"),
+    })
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -132,6 +117,7 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         let _ = socket.bind(&SocketAddr::from((HEALTH_CHECK_SOURCE, 0)).into());
     }
     socket.connect_timeout(&address.into(), TIMEOUT)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     Ok(socket.into())
 }
 
@@ -143,26 +129,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-impl fmt::Display for Health {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Health::Echoes => write!(out, "healthy: echoes"),
-            Health::Ready => write!(out, "healthy: stores bets"),
-            Health::Lottery(StatusReport { is_drawn: true, .. }) => {
-                write!(out, "healthy: the draw was held")
-            }
-            Health::Lottery(StatusReport {
-                agencies, missing, ..
-            }) => {
-                write!(
-                    out,
-                    "healthy: {missing} of {agencies} agencies have not finished"
-                )
-            }
-        }
-    }
 }
 
 #[cfg(test)]

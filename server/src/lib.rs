@@ -5,38 +5,37 @@
 //!
 //! * [`central`]: the business. Messages go in, replies come out; it knows agencies, phases and the
 //!   store, and neither bytes nor sockets nor clocks.
-//! * [`lottery`]: the protocols. Bytes go in, messages go up; replies come down, bytes go out.
+//! * [`lottery`]: the protocols, and [`http`] for those who watch. Bytes go in, messages go up; replies come
+//!   down, bytes go out.
 //! * [`event_loop`]: sockets. It sleeps until something is ready, and has the [`reactor`] make a turn:
 //!   read, stage, commit once, answer.
 //!
-//! The reactor serves anything that is a [`service::Service`]: the lottery, or the [`echo`] service of
+//! The reactor serves anything that is a [`service::Service`]: the lottery, or the `echo` service of
 //! the first exercises. It keeps one [`connection`] record for each, whose [`transport`] may have
 //! [`tls`] on its socket. The simulator drives it over sockets of its own.
 //!
-//! Around them: [`config`] says how the server is set up, [`start`] puts it together, [`limits`] has every bound, [`log_lines`] every
-//! log line, [`audit`] checks the files, [`results`] reads the winners from them, and [`healthcheck`] asks a running
-//! server.
+//! Around them: [`config`] says how the server is set up, [`start`] puts it together, [`limits`] has every
+//! bound, `log_lines` every log line, [`reports`] reads winners and audits from the files, and
+//! [`healthcheck`] asks a running server.
 
-pub mod audit;
 pub mod central;
 pub mod config;
 pub mod connection;
-pub mod echo;
+mod echo;
 pub mod event_loop;
 pub mod healthcheck;
 pub mod http;
 pub mod limits;
-pub mod listener;
-pub mod log_lines;
+mod listener;
+mod log_lines;
 pub mod lottery;
 pub mod reactor;
-pub mod results;
+pub mod reports;
 pub mod service;
-pub mod services;
 pub mod start;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod timed_disk;
+mod timed_disk;
 pub mod tls;
 pub mod transport;
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::central::Phase;
+use crate::central::{Phase, Standing};
 use crate::healthcheck::HEALTH_CHECK_SOURCE;
 use crate::tls::TlsError;
 use log::{Level, debug, error, info, warn};
@@ -41,16 +41,14 @@ pub fn batch_stored(bets: &[(u32, u32)]) {
     );
 }
 
-/// What the log says of a refused request.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusalNews {
-    /// The agency that the connection speaks for.
+    /// Whom the connection speaks for.
     pub agency: Option<u32>,
     /// For a batch, its bets.
     pub batch: Option<usize>,
 }
 
-/// A request is refused.
 pub fn request_refused(refusal: &Refusal, news: &RefusalNews) {
     let agency = news
         .agency
@@ -68,7 +66,6 @@ pub fn request_refused(refusal: &Refusal, news: &RefusalNews) {
     }
 }
 
-/// What a connection sent is no message.
 pub fn bytes_refused(peer: IpAddr, refusal: &Refusal) {
     let (code, reason) = (refusal.code.number(), Value(&refusal.reason));
     error!("action: receive_message | result: fail | ip: {peer} | code: {code} | error: {reason}");
@@ -82,29 +79,20 @@ pub fn message_cut(peer: IpAddr, bytes: usize) {
     );
 }
 
-/// An agency has sent everything.
 pub fn agency_finished(agency: u32, missing: u32) {
     info!("action: agencia_lista | result: success | agencia: {agency} | faltan: {missing}");
 }
 
-/// What a lottery came to.
-#[derive(Clone, Copy, Debug)]
-pub struct DaySummary {
-    /// The draw.
-    pub record: DrawRecord,
-    /// From this run's first message to the draw.
-    pub duration: Duration,
-}
-
 /// The draw is held. It is written to the disk next, so the log is given a moment to write this first.
-pub fn drawn(summary: &DaySummary) {
+/// `duration` is that from this run's first message.
+pub fn drawn(record: DrawRecord, duration: Duration) {
     let DrawRecord {
         winning_number,
         agencies,
         bets,
         winners,
-    } = summary.record;
-    let milliseconds = summary.duration.as_millis();
+    } = record;
+    let milliseconds = duration.as_millis();
     info!("action: sorteo | result: success | numero: {winning_number}");
     info!(
         "action: resumen | result: success | numero: {winning_number} | agencias: {agencies} | \
@@ -119,14 +107,15 @@ pub fn standing(agencies: u32, missing: u32) {
 }
 
 /// Where an agency stands, on request.
-pub fn agency_standing(agency: u32, phase: Phase, bets: u64, is_connected: bool) {
-    let phase = match phase {
+pub fn agency_standing(agency: u32, standing: &Standing) {
+    let phase = match standing.phase {
         Phase::Betting => "apostando",
-        Phase::Waiting { .. } if is_connected => "esperando",
+        Phase::Waiting { .. } if standing.is_connected => "esperando",
         Phase::Finished | Phase::Waiting { .. } => "terminada",
         Phase::Informed => "informada",
     };
-    let connected = if is_connected { "si" } else { "no" };
+    let bets = standing.bets;
+    let connected = if standing.is_connected { "si" } else { "no" };
     info!(
         "action: estado_agencia | result: success | agencia: {agency} | fase: {phase} | \
          apuestas: {bets} | conectada: {connected}"
@@ -148,7 +137,6 @@ pub fn draw_timed_out(agency: u32, missing: u32, named: &[u32]) {
     );
 }
 
-/// A new connection speaks for an agency.
 pub fn taken_over(agency: u32) {
     warn!("action: takeover | result: success | agencia: {agency}");
 }
@@ -156,23 +144,25 @@ pub fn taken_over(agency: u32) {
 /// The disk refuses; logged once until it works again.
 pub fn storage_fails(error: &CommitError) {
     let error = error.to_string();
-    let error = Value(&error);
-    error!("action: almacenamiento | result: in_progress | error: {error}");
+    error!(
+        "action: almacenamiento | result: in_progress | error: {}",
+        Value(&error)
+    );
 }
 
 /// The store is of no further use, and the server ends.
 pub fn storage_lost(error: &CommitError) {
     let error = error.to_string();
-    let error = Value(&error);
-    error!("action: almacenamiento | result: fail | error: {error}");
+    error!(
+        "action: almacenamiento | result: fail | error: {}",
+        Value(&error)
+    );
 }
 
-/// The disk took bets again.
 pub fn storage_works_again() {
     info!("action: almacenamiento | result: success");
 }
 
-/// The store was opened.
 pub fn storage_opened(recovery: &Recovery) {
     for (file, bytes) in &recovery.cut_bytes {
         if *bytes > 0 {
@@ -224,7 +214,6 @@ pub fn accepted(peer: IpAddr, is_viewer: bool) {
     );
 }
 
-/// A peer did not get in.
 pub fn handshake_refused(peer: IpAddr, cause: &str) {
     let cause = Value(cause);
     warn!("action: tls_handshake | result: in_progress | ip: {peer} | error: {cause}");
@@ -238,8 +227,10 @@ pub fn keys_reloaded(closed: usize) {
 /// Certificates and keys could not be read again; the old ones stay.
 pub fn keys_not_reloaded(error: &TlsError) {
     let error = error.to_string();
-    let error = Value(&error);
-    error!("action: tls_reload | result: fail | error: {error}");
+    error!(
+        "action: tls_reload | result: fail | error: {}",
+        Value(&error)
+    );
 }
 
 /// Accepting failed and will be tried again; logged once until it works.
@@ -271,7 +262,6 @@ pub enum Overdue {
     Unidentified,
 }
 
-/// A connection was closed because its time was up.
 pub fn overdue_closed(peer: IpAddr, overdue: Overdue, timeout: Duration) {
     let reason = match overdue {
         Overdue::Silent => "silent",
@@ -284,7 +274,6 @@ pub fn overdue_closed(peer: IpAddr, overdue: Overdue, timeout: Duration) {
     );
 }
 
-/// The echo service received a message.
 pub fn echoed(peer: IpAddr, message: &str) {
     let message = Value(message);
     info!("action: receive_message | result: success | ip: {peer} | msg: {message}");
@@ -298,33 +287,27 @@ pub fn echo_refused(peer: IpAddr, bytes_max: usize) {
     );
 }
 
-/// A signal asks the server to end.
 pub fn signal_received(signal: i32) {
     let signal = signal_name(signal).unwrap_or("unknown");
     info!("action: signal_received | result: success | signal: {signal}");
 }
 
-/// A connection was closed while the server runs.
 pub fn connection_closed(peer: IpAddr) {
     debug!("action: close_connection | result: success | ip: {peer}");
 }
 
-/// A connection was closed because the server ends.
 pub fn connection_closed_at_end(peer: IpAddr) {
     info!("action: close_connection | result: success | ip: {peer}");
 }
 
-/// The listening socket was closed.
 pub fn listener_closed() {
     info!("action: close_listener | result: success");
 }
 
-/// The store was closed.
 pub fn storage_closed() {
     info!("action: close_storage | result: success");
 }
 
-/// Everything is closed.
 pub fn shut_down() {
     info!("action: shutdown | result: success");
 }
@@ -332,10 +315,10 @@ pub fn shut_down() {
 /// The server starts: what an operator wants to see at first glance.
 pub fn starting(mode: &str, agencies: u32, durability: &str, storage_dir: &Path) {
     let storage_dir = storage_dir.display().to_string();
-    let storage_dir = Value(&storage_dir);
     info!(
         "action: start | result: success | mode: {mode} | agencies: {agencies} | \
-         durability: {durability} | storage_dir: {storage_dir}"
+         durability: {durability} | storage_dir: {}",
+        Value(&storage_dir)
     );
 }
 

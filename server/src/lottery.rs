@@ -1,7 +1,8 @@
-//! The lottery as a service: codecs between the bytes of the connections and the central.
+//! The lottery as a service: codecs between the bytes of agencies and the central, and HTTP for those who
+//! watch it.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lottery_core::codec::{After, Codec, DIALECTS, Dialect, Scan};
 use lottery_core::message::{Refusal, Reply};
@@ -9,57 +10,83 @@ use lottery_core::store::Disk;
 
 use crate::central::{Central, Identity, Output, TurnError};
 use crate::connection::{ConnectionId, Ending, Outgoing};
+use crate::http::{self, Http, HttpSession};
 use crate::limits::STAGED_BYTES_MAX;
 use crate::log_lines;
 use crate::service::{Class, Connections, Service, Session};
 use crate::tls::Certificate;
 
-/// The central, and the codecs in front of it. By itself it has a door for each of [`DIALECTS`], in their
-/// order.
+/// What is behind a door.
+#[derive(Clone, Copy, Debug)]
+pub enum Behind {
+    /// The lottery, in this dialect.
+    Agencies(&'static Dialect),
+    /// The board, metrics and health.
+    Viewers,
+}
+
+/// The central, and what is in front of it.
 pub struct Lottery<D: Disk> {
     central: Central<D>,
     message_bytes_max: usize,
+    doors: Vec<Behind>,
+    http: Option<Http>,
+}
+
+/// What is known of a connection, by what is behind its door.
+#[derive(Debug)]
+pub enum AnySession {
+    /// An agency's, or a stranger's.
+    Agency(AgencySession),
+    /// A viewer's.
+    Viewer(HttpSession),
 }
 
 /// A connection's codec, and whom it speaks for.
 #[derive(Debug)]
-pub struct LotterySession {
+pub struct AgencySession {
     peer: IpAddr,
     codec: Box<dyn Codec>,
     identity: Identity,
     had_last_reply: bool,
 }
 
+/// Why bytes are no message.
+#[derive(Debug)]
+pub enum Fault {
+    /// Of an agency.
+    Agency(Refusal),
+    /// Of a viewer.
+    Viewer(http::Fault),
+}
+
 impl<D: Disk> Lottery<D> {
-    /// A service for `central`, which accepts messages of at most `message_bytes_max` bytes.
+    /// A service for `central`, which accepts messages of at most `message_bytes_max` bytes. It has a door
+    /// for each of [`DIALECTS`], in their order.
     pub fn new(central: Central<D>, message_bytes_max: usize) -> Lottery<D> {
         Lottery {
             central,
             message_bytes_max,
+            doors: DIALECTS.iter().map(Behind::Agencies).collect(),
+            http: None,
         }
     }
 
-    /// The central.
-    pub fn central(&self) -> &Central<D> {
-        &self.central
-    }
-
-    /// A connection was made, at a door where this dialect is spoken.
-    pub fn connected_in(&self, dialect: &Dialect, peer: IpAddr) -> LotterySession {
-        LotterySession {
-            peer,
-            codec: (dialect.codec)(self.message_bytes_max),
-            identity: Identity::default(),
-            had_last_reply: false,
+    /// With these doors instead, by number, and HTTP behind those of viewers.
+    pub fn with_doors(self, doors: Vec<Behind>, http: Option<Http>) -> Lottery<D> {
+        Lottery {
+            doors,
+            http,
+            ..self
         }
     }
 
     /// Hands out what the central wants to be sent and closed.
-    fn give_out(&mut self, connections: &mut impl Connections<LotterySession>) {
+    fn give_out(&mut self, connections: &mut impl Connections<AnySession>) {
         for output in self.central.take_outputs() {
             match output {
                 Output::Reply(id, reply) => {
-                    if let Some((session, outgoing)) = connections.get(id) {
+                    if let Some((AnySession::Agency(session), outgoing)) = connections.get(id) {
                         session.reply(&reply, outgoing);
                     }
                 }
@@ -71,9 +98,15 @@ impl<D: Disk> Lottery<D> {
             }
         }
     }
+
+    fn refuse(&mut self, id: ConnectionId, session: &mut AgencySession, refusal: Refusal) {
+        log_lines::bytes_refused(session.peer, &refusal);
+        self.central
+            .refuse(id, &mut session.identity, refusal, None);
+    }
 }
 
-impl LotterySession {
+impl AgencySession {
     fn reply(&mut self, reply: &Reply, outgoing: &mut Outgoing) {
         // Behind the last reply there is nothing: the connection is closed with it.
         if self.had_last_reply {
@@ -87,89 +120,120 @@ impl LotterySession {
     }
 }
 
-impl Session for LotterySession {
-    type Fault = Refusal;
+impl Session for AnySession {
+    type Fault = Fault;
 
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
-        self.codec.scan(bytes)
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Fault> {
+        match self {
+            AnySession::Agency(session) => session.codec.scan(bytes).map_err(Fault::Agency),
+            AnySession::Viewer(_) => HttpSession::scan(bytes).map_err(Fault::Viewer),
+        }
     }
 
     fn class(&self) -> Class {
-        match self.identity.agency() {
-            Some(_) => Class::Agency,
-            None => Class::Stranger,
+        match self {
+            AnySession::Agency(session) if session.identity.agency().is_some() => Class::Agency,
+            AnySession::Agency(_) => Class::Stranger,
+            AnySession::Viewer(_) => Class::Viewer,
         }
     }
 
     fn is_parked(&self) -> bool {
-        self.identity.is_parked()
+        match self {
+            AnySession::Agency(session) => session.identity.is_parked(),
+            AnySession::Viewer(session) => session.is_parked(),
+        }
     }
 }
 
 impl<D: Disk> Service for Lottery<D> {
-    type Session = LotterySession;
+    type Session = AnySession;
     type Error = TurnError;
 
-    fn connected(&mut self, _id: ConnectionId, door: usize, peer: IpAddr) -> LotterySession {
-        self.connected_in(&DIALECTS[door], peer)
+    fn connected(&mut self, door: usize, peer: IpAddr) -> AnySession {
+        match self.doors[door] {
+            Behind::Agencies(dialect) => AnySession::Agency(AgencySession {
+                peer,
+                codec: (dialect.codec)(self.message_bytes_max),
+                identity: Identity::default(),
+                had_last_reply: false,
+            }),
+            Behind::Viewers => AnySession::Viewer(HttpSession::default()),
+        }
     }
 
-    fn certified(
-        &mut self,
-        _id: ConnectionId,
-        session: &mut LotterySession,
-        certificate: Certificate,
-    ) {
-        session.identity.certify(certificate);
+    fn certified(&mut self, session: &mut AnySession, certificate: Certificate) {
+        if let AnySession::Agency(session) = session {
+            session.identity.certify(certificate);
+        }
     }
 
     fn message(
         &mut self,
         id: ConnectionId,
-        session: &mut LotterySession,
+        session: &mut AnySession,
         message: &[u8],
         outgoing: &mut Outgoing,
         now: Duration,
     ) {
-        match session.codec.parse(message) {
-            Ok(message) => self
-                .central
-                .receive(id, &mut session.identity, message, now),
-            Err(refusal) => self.no_message(id, session, refusal, outgoing),
+        match session {
+            AnySession::Agency(session) => match session.codec.parse(message) {
+                Ok(message) => self
+                    .central
+                    .receive(id, &mut session.identity, message, now),
+                Err(refusal) => self.refuse(id, session, refusal),
+            },
+            AnySession::Viewer(session) => {
+                if let Some(http) = &mut self.http {
+                    http.request(id, session, message, outgoing);
+                }
+            }
         }
     }
 
     fn no_message(
         &mut self,
         id: ConnectionId,
-        session: &mut LotterySession,
-        refusal: Refusal,
-        _outgoing: &mut Outgoing,
+        session: &mut AnySession,
+        fault: Fault,
+        outgoing: &mut Outgoing,
     ) {
-        log_lines::bytes_refused(session.peer, &refusal);
-        self.central
-            .refuse(id, &mut session.identity, refusal, None);
+        match (session, fault) {
+            (AnySession::Agency(session), Fault::Agency(refusal)) => {
+                self.refuse(id, session, refusal);
+            }
+            (_, Fault::Viewer(fault)) => http::refuse(fault, outgoing),
+            (AnySession::Viewer(_), Fault::Agency(_)) => outgoing.end(Ending::Now),
+        }
     }
 
     fn end_of_stream(
         &mut self,
         _id: ConnectionId,
-        session: &mut LotterySession,
+        session: &mut AnySession,
         rest: &[u8],
         outgoing: &mut Outgoing,
     ) {
-        if !rest.is_empty() {
+        if let AnySession::Agency(session) = session
+            && !rest.is_empty()
+        {
             log_lines::message_cut(session.peer, rest.len());
         }
         outgoing.end(Ending::AfterFlush);
     }
 
-    fn peer_finished(&mut self, id: ConnectionId, session: &mut LotterySession) {
-        self.central.peer_finished(id, &mut session.identity);
+    fn peer_finished(&mut self, id: ConnectionId, session: &mut AnySession) {
+        if let AnySession::Agency(session) = session {
+            self.central.peer_finished(id, &mut session.identity);
+        }
     }
 
-    fn disconnected(&mut self, id: ConnectionId, session: LotterySession) {
-        self.central.disconnected(id, &session.identity);
+    fn disconnected(&mut self, id: ConnectionId, session: AnySession) {
+        match (session, &mut self.http) {
+            (AnySession::Agency(session), _) => self.central.disconnected(id, &session.identity),
+            (AnySession::Viewer(_), Some(http)) => http.disconnected(id),
+            (AnySession::Viewer(_), None) => {}
+        }
     }
 
     fn is_turn_full(&self) -> bool {
@@ -179,15 +243,33 @@ impl<D: Disk> Service for Lottery<D> {
     fn end_turn(
         &mut self,
         now: Duration,
-        connections: &mut impl Connections<LotterySession>,
+        connections: &mut impl Connections<AnySession>,
     ) -> Result<(), TurnError> {
+        let started = Instant::now();
+        let staged_bytes = self.central.staged_bytes();
         self.central.end_turn(now)?;
         self.give_out(connections);
+        if let Some(http) = &mut self.http {
+            if staged_bytes > 0 {
+                http.metrics().note_commit(staged_bytes, started.elapsed());
+            }
+            http.end_turn(now, &self.central, connections);
+        }
         Ok(())
     }
 
+    fn turn_took(&mut self, duration: Duration) {
+        if let Some(http) = &self.http {
+            http.metrics().note_turn(duration);
+        }
+    }
+
     fn next_deadline(&self) -> Option<Duration> {
-        self.central.next_deadline()
+        let http = self.http.as_ref().and_then(Http::next_deadline);
+        [self.central.next_deadline(), http]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn log_standing(&self) {
@@ -197,7 +279,7 @@ impl<D: Disk> Service for Lottery<D> {
     fn shut_down(
         &mut self,
         now: Duration,
-        connections: &mut impl Connections<LotterySession>,
+        connections: &mut impl Connections<AnySession>,
     ) -> Result<(), TurnError> {
         self.central.shut_down(now)?;
         log_lines::storage_closed();

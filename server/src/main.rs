@@ -1,19 +1,14 @@
-//! The server's program: command line, configuration, and the event loop with the service asked for.
+//! The server's program: its command line.
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lottery_core::store::Folder;
-use lottery_program::settings::Settings;
-use lottery_program::{VERSION, log};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::audit::Audit;
-use server::config::{Config, Mode};
-use server::event_loop::catch_signals;
+use lottery_program::VERSION;
+use server::config::Config;
 use server::healthcheck;
-use server::log_lines;
-use server::results::{Format, Results};
+use server::reports::{self, Format};
 use server::start::{self, in_store};
 
 const AUDIT: &str = "audit";
@@ -27,7 +22,7 @@ fn main() -> ExitCode {
             Some((AUDIT, _)) => audit(&config)?,
             Some((_, flags)) => print_winners(&config, flags)?,
             None if settings.flags.get_flag(HEALTHCHECK) => check_health(&config)?,
-            None => run(&config, &settings)?,
+            None => start::run(&config, &settings)?,
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -84,56 +79,16 @@ fn check_health(config: &Config) -> Result<()> {
 
 fn audit(config: &Config) -> Result<()> {
     let folder = Folder::new(&config.storage_dir);
-    let audit = Audit::of(&folder, config.winning_number).with_context(|| in_store(config))?;
-    print!("{audit}");
+    let audit = reports::audit(&folder, config.winning_number);
+    print!("{}", audit.with_context(|| in_store(config))?);
     Ok(())
 }
 
 fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
     let folder = Folder::new(&config.storage_dir);
-    let results = Results::of(&folder).with_context(|| in_store(config))?;
     let agency = flags.get_one::<u32>("agency").copied();
     let format = flags.get_one::<Format>("format").copied();
-    print!("{}", results.shown(agency, format.unwrap_or_default()));
+    let winners = reports::winners(&folder, agency, format.unwrap_or_default());
+    print!("{}", winners.with_context(|| in_store(config))?);
     Ok(())
-}
-
-fn run(config: &Config, settings: &Settings) -> Result<()> {
-    let signals = catch_signals().context("catching signals")?;
-    let limits = config.limits(raise_descriptor_limit());
-    log::start(config.logging_level)?;
-    log_lines::configured(&Config::as_logged(settings));
-    settings.warn_of_misspelt();
-    log_lines::starting(
-        settings.text("server_mode").unwrap_or_default(),
-        config.num_agencies,
-        settings.text("durability").unwrap_or_default(),
-        &std::path::absolute(&config.storage_dir)?,
-    );
-    if limits.connections_max < config.num_agencies as usize {
-        log_lines::too_few_connections(limits.connections_max, config.num_agencies);
-    }
-    match config.server_mode {
-        Mode::Echo => start::echo(config, limits, signals)?.run()?,
-        Mode::Lottery => {
-            if let Some(event_loop) = start::lottery(config, limits, signals)? {
-                event_loop.run()?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Lets the server have as many descriptors as the system would give it: the limit that programs
-/// start with is meant for those that use select(2), and is less than MAX_CONNECTIONS. Where it
-/// cannot be raised it stays. Gives how many there are.
-fn raise_descriptor_limit() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let _ = setrlimit(Resource::Nofile, raised);
-    let current = getrlimit(Resource::Nofile).current;
-    current.map_or(usize::MAX, |most| most as usize)
 }

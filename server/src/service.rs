@@ -21,15 +21,10 @@ pub trait Service {
     type Error: Error + Send + Sync + 'static;
 
     /// A connection was made, at the door of this number.
-    fn connected(&mut self, id: ConnectionId, door: usize, peer: IpAddr) -> Self::Session;
+    fn connected(&mut self, door: usize, peer: IpAddr) -> Self::Session;
 
     /// The peer has shown a certificate, before anything it said is looked at.
-    fn certified(
-        &mut self,
-        id: ConnectionId,
-        session: &mut Self::Session,
-        certificate: Certificate,
-    );
+    fn certified(&mut self, _session: &mut Self::Session, _certificate: Certificate) {}
 
     /// A whole message came. `now` is the time since the server started, as everywhere.
     fn message(
@@ -62,13 +57,15 @@ pub trait Service {
 
     /// The system says that the peer will send no more than what has arrived already. A waiting
     /// connection is not read, so it comes to no [`Service::end_of_stream`].
-    fn peer_finished(&mut self, id: ConnectionId, session: &mut Self::Session);
+    fn peer_finished(&mut self, _id: ConnectionId, _session: &mut Self::Session) {}
 
     /// The connection is gone.
     fn disconnected(&mut self, id: ConnectionId, session: Self::Session);
 
     /// Whether so much is staged that the turn should end before anything else is read.
-    fn is_turn_full(&self) -> bool;
+    fn is_turn_full(&self) -> bool {
+        false
+    }
 
     /// Ends the turn: whatever was staged is made durable, and answers are given out.
     ///
@@ -77,15 +74,19 @@ pub trait Service {
     /// When the service cannot go on.
     fn end_turn(
         &mut self,
-        now: Duration,
-        connections: &mut impl Connections<Self::Session>,
-    ) -> Result<(), Self::Error>;
+        _now: Duration,
+        _connections: &mut impl Connections<Self::Session>,
+    ) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// A turn took so long, with all that belongs to it.
     fn turn_took(&mut self, _duration: Duration) {}
 
     /// When the next turn is due even if nothing happens, as time since the server started.
-    fn next_deadline(&self) -> Option<Duration>;
+    fn next_deadline(&self) -> Option<Duration> {
+        None
+    }
 
     /// Logs how things stand, because somebody asked by a signal.
     fn log_standing(&self);
@@ -98,9 +99,11 @@ pub trait Service {
     /// When that cannot be done.
     fn shut_down(
         &mut self,
-        now: Duration,
-        connections: &mut impl Connections<Self::Session>,
-    ) -> Result<(), Self::Error>;
+        _now: Duration,
+        _connections: &mut impl Connections<Self::Session>,
+    ) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// What a service knows of a connection.

@@ -5,35 +5,75 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, anyhow};
 use lottery_core::store::{Folder, OpenError, Store};
-use lottery_program::VERSION;
-use rustix::process::geteuid;
+use lottery_program::settings::Settings;
+use lottery_program::{VERSION, log};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::central::Central;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::echo::Echo;
-use crate::event_loop::{Door, EventLoop};
+use crate::event_loop::{Door, EventLoop, catch_signals};
 use crate::http::{Http, Metrics};
 use crate::listener::Listener;
 use crate::log_lines;
-use crate::lottery::Lottery;
+use crate::lottery::{Behind, Lottery};
 use crate::reactor::Limits;
-use crate::services::{Behind, Services};
 use crate::timed_disk::TimedDisk;
 use crate::tls::TlsAcceptor;
 
 type OpenStore = Store<TimedDisk<Folder>>;
 
 /// The event loop of a server that holds a lottery.
-pub type LotteryLoop = EventLoop<Services<TimedDisk<Folder>>>;
+pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 
-/// The echo server, which listens.
+/// Runs a server until a signal ends it.
 ///
 /// # Errors
 ///
-/// When it cannot.
-pub fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<Echo>> {
+/// Why it cannot start, or go on.
+pub fn run(config: &Config, settings: &Settings) -> Result<()> {
+    let signals = catch_signals().context("catching signals")?;
+    let limits = config.limits(raise_descriptor_limit());
+    log::start(config.logging_level)?;
+    log_lines::configured(&Config::as_logged(settings));
+    settings.warn_of_misspelt();
+    log_lines::starting(
+        settings.text("server_mode").unwrap_or_default(),
+        config.num_agencies,
+        settings.text("durability").unwrap_or_default(),
+        &std::path::absolute(&config.storage_dir)?,
+    );
+    if limits.connections_max < config.num_agencies as usize {
+        log_lines::too_few_connections(limits.connections_max, config.num_agencies);
+    }
+    match config.server_mode {
+        Mode::Echo => echo(config, limits, signals)?.run()?,
+        Mode::Lottery => {
+            if let Some(event_loop) = lottery(config, limits, signals)? {
+                event_loop.run()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets the server have as many descriptors as the system would give it: the limit that programs
+/// start with is meant for those that use select(2), and is less than MAX_CONNECTIONS. Where it
+/// cannot be raised it stays. Gives how many there are.
+fn raise_descriptor_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
+    let current = getrlimit(Resource::Nofile).current;
+    current.map_or(usize::MAX, |most| most as usize)
+}
+
+fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<Echo>> {
     let door = open_door(config.address(), false, "echo", config)?;
     let service = Echo::new(config.max_frame);
     EventLoop::new(vec![door], None, signals, service, limits).context("starting")
@@ -63,15 +103,15 @@ pub fn lottery(
         let is_tls = tls.is_some() && number == 0;
         let address = (config.server_bind, *port).into();
         doors.push(open_door(address, is_tls, dialect.name, config)?);
-        behind.push(Behind::Lottery(dialect));
+        behind.push(Behind::Agencies(dialect));
     }
     if let Some(address) = config.http_address() {
         doors.push(open_door(address, false, "http", config)?);
-        behind.push(Behind::Http);
+        behind.push(Behind::Viewers);
     }
-    let lottery = Lottery::new(central, config.max_frame);
-    let services = Services::new(lottery, Http::new(metrics), behind);
-    let event_loop = EventLoop::new(doors, tls, signals, services, limits);
+    let http = config.http_address().map(|_| Http::new(metrics));
+    let lottery = Lottery::new(central, config.max_frame).with_doors(behind, http);
+    let event_loop = EventLoop::new(doors, tls, signals, lottery, limits);
     event_loop.context("starting").map(Some)
 }
 

@@ -4,7 +4,7 @@
 //! it has the key. The certificate's DNS name says who the peer is; nothing that it says later can change
 //! that.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::{self, PemObject};
@@ -17,7 +17,7 @@ use rustls::{
 };
 use thiserror::Error;
 
-use crate::transport::{TlsTransport, Transport};
+use crate::transport::Transport;
 
 /// What stands in front of an agency's number in its certificate's DNS name.
 const AGENCY_NAME: &str = "agency-";
@@ -37,25 +37,11 @@ pub struct TlsFiles {
 
 /// Why TLS cannot be set up.
 #[derive(Debug, Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{setting}: {}: {error}", path.display())]
-    File {
-        /// The setting that names it.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: pem::Error,
-    },
-    /// The files cannot be used.
-    #[error("{setting}: {reason}")]
-    Unusable {
-        /// The setting at fault.
-        setting: &'static str,
-        /// Why.
-        reason: String,
-    },
+#[error("{setting}: {reason}")]
+pub struct TlsError {
+    /// The setting at fault.
+    setting: &'static str,
+    reason: String,
 }
 
 /// For whom a peer with a certificate speaks.
@@ -108,7 +94,7 @@ impl TlsAcceptor {
     /// When rustls cannot make a session.
     pub fn accept<T>(&self, socket: T) -> Result<Transport<T>, Error> {
         let session = ServerConnection::new(self.config.clone())?;
-        Ok(Transport::Tls(Box::new(TlsTransport::new(socket, session))))
+        Ok(Transport::tls(socket, session))
     }
 
     /// Whether the peer of a session would get in again, now.
@@ -131,11 +117,8 @@ fn config(
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, TlsError> {
     let chain = read_all("TLS_CERT", &files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::File {
-        setting: "TLS_KEY",
-        path: files.key.clone(),
-        error,
-    })?;
+    let key = PrivateKeyDer::from_pem_file(&files.key);
+    let key = key.map_err(unreadable("TLS_KEY", &files.key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -166,24 +149,21 @@ fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         .map_err(unusable("TLS_CLIENT_CA, TLS_CLIENT_CRL"))
 }
 
-fn read_all<T: PemObject>(setting: &'static str, path: &PathBuf) -> Result<Vec<T>, TlsError> {
-    let file_error = |error| TlsError::File {
-        setting,
-        path: path.clone(),
-        error,
-    };
-    let found: Vec<T> = T::pem_file_iter(path)
-        .map_err(file_error)?
-        .collect::<Result<_, _>>()
-        .map_err(file_error)?;
-    match found.is_empty() {
-        true => Err(file_error(pem::Error::NoItemsFound)),
+fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>, TlsError> {
+    let found = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<T>, _>>);
+    let found = found.and_then(|found| match found.is_empty() {
+        true => Err(pem::Error::NoItemsFound),
         false => Ok(found),
-    }
+    });
+    found.map_err(unreadable(setting, path))
+}
+
+fn unreadable(setting: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> TlsError {
+    move |error| unusable(setting)(format!("{}: {error}", path.display()))
 }
 
 fn unusable<E: std::fmt::Display>(setting: &'static str) -> impl FnOnce(E) -> TlsError {
-    move |error| TlsError::Unusable {
+    move |error| TlsError {
         setting,
         reason: error.to_string(),
     }

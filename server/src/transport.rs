@@ -28,17 +28,14 @@ pub trait Socket: Read + Write {
 
 /// A socket, and perhaps TLS on it.
 #[derive(Debug)]
-pub enum Transport<T> {
-    /// The bytes as they are.
-    Plain(T),
-    /// The bytes in TLS.
-    Tls(Box<TlsTransport<T>>),
+pub struct Transport<T> {
+    socket: T,
+    tls: Option<Box<Tls>>,
 }
 
-/// A socket with the server's end of TLS on it.
+/// The server's end of TLS on a socket.
 #[derive(Debug)]
-pub struct TlsTransport<T> {
-    socket: T,
+struct Tls {
     session: ServerConnection,
     /// Whether the reactor was told who the peer is.
     is_told: bool,
@@ -73,13 +70,44 @@ pub enum ReadOutcome {
     Refused(String),
 }
 
+impl<T> Transport<T> {
+    /// The bytes as they are.
+    pub fn plain(socket: T) -> Transport<T> {
+        Transport { socket, tls: None }
+    }
+
+    /// The bytes in TLS, of a session that has not begun.
+    pub(crate) fn tls(socket: T, session: ServerConnection) -> Transport<T> {
+        let tls = Tls {
+            session,
+            is_told: false,
+            is_over: false,
+            has_end_to_tell: false,
+            handshake_bytes: 0,
+        };
+        Transport {
+            socket,
+            tls: Some(Box::new(tls)),
+        }
+    }
+
+    /// The socket below.
+    pub fn socket(&self) -> &T {
+        &self.socket
+    }
+
+    /// The session, if there is one.
+    pub(crate) fn session(&self) -> Option<&ServerConnection> {
+        self.tls.as_ref().map(|tls| &tls.session)
+    }
+}
+
 impl<T: Socket> Transport<T> {
     /// Reads into the front of `buffer`.
     pub fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
-        match self {
-            Transport::Plain(socket) => read_socket(socket, buffer),
-            Transport::Tls(tls) if tls.is_over => read_socket(&mut tls.socket, buffer),
-            Transport::Tls(tls) => tls.read(buffer),
+        match &mut self.tls {
+            Some(tls) if !tls.is_over => tls.read(&mut self.socket, buffer),
+            _ => read_socket(&mut self.socket, buffer),
         }
     }
 
@@ -89,16 +117,14 @@ impl<T: Socket> Transport<T> {
     ///
     /// When there is no room, or the connection is broken.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(socket) => socket.write(bytes),
-            Transport::Tls(tls) => {
-                let taken = tls.session.writer().write(bytes)?;
-                tls.flush()?;
-                match taken {
-                    0 => Err(ErrorKind::WouldBlock.into()),
-                    taken => Ok(taken),
-                }
-            }
+        let Some(tls) = &mut self.tls else {
+            return self.socket.write(bytes);
+        };
+        let taken = tls.session.writer().write(bytes)?;
+        tls.flush(&mut self.socket)?;
+        match taken {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            taken => Ok(taken),
         }
     }
 
@@ -108,18 +134,15 @@ impl<T: Socket> Transport<T> {
     ///
     /// When the connection is broken; that there is no room is none.
     pub fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Transport::Plain(_) => Ok(()),
-            Transport::Tls(tls) => tls.flush(),
+        match &mut self.tls {
+            Some(tls) => tls.flush(&mut self.socket),
+            None => Ok(()),
         }
     }
 
     /// Whether something that was written waits in the transport.
     pub fn has_unsent(&self) -> bool {
-        match self {
-            Transport::Plain(_) => false,
-            Transport::Tls(tls) => tls.session.wants_write(),
-        }
+        self.session().is_some_and(|session| session.wants_write())
     }
 
     /// Tells the peer that no more will come.
@@ -128,77 +151,40 @@ impl<T: Socket> Transport<T> {
     ///
     /// When the connection is broken.
     pub fn shut_down_writing(&mut self) -> io::Result<()> {
-        match self {
-            Transport::Plain(socket) => socket.shut_down_writing(),
-            Transport::Tls(tls) => {
-                tls.session.send_close_notify();
-                tls.is_over = true;
-                tls.has_end_to_tell = true;
-                tls.flush()
-            }
-        }
+        let Some(tls) = &mut self.tls else {
+            return self.socket.shut_down_writing();
+        };
+        tls.session.send_close_notify();
+        tls.is_over = true;
+        tls.has_end_to_tell = true;
+        tls.flush(&mut self.socket)
     }
 
     /// Whether it is not settled yet who the peer is.
     pub fn is_handshaking(&self) -> bool {
-        match self {
-            Transport::Plain(_) => false,
-            Transport::Tls(tls) => tls.session.is_handshaking() && !tls.is_over,
-        }
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.session.is_handshaking() && !tls.is_over)
     }
 
     /// Who the peer has shown to be, once, as soon as that is settled.
     pub fn take_certificate(&mut self) -> Option<Certificate> {
-        match self {
-            Transport::Tls(tls) if !tls.is_told && !tls.session.is_handshaking() => {
-                tls.is_told = true;
-                Some(tls::certificate_of(&tls.session))
-            }
-            _ => None,
-        }
+        let tls = self.tls.as_mut()?;
+        let is_settled = !tls.is_told && !tls.session.is_handshaking();
+        tls.is_told |= is_settled;
+        is_settled.then(|| tls::certificate_of(&tls.session))
     }
 
     /// Memory that the peer makes the transport keep, in bytes: what a handshake has brought so far.
     pub fn memory_bytes(&self) -> usize {
-        match self {
-            Transport::Tls(tls) if tls.session.is_handshaking() => tls.handshake_bytes,
+        match &self.tls {
+            Some(tls) if tls.session.is_handshaking() => tls.handshake_bytes,
             _ => 0,
         }
     }
-
-    /// The socket below.
-    pub fn socket(&self) -> &T {
-        match self {
-            Transport::Plain(socket) => socket,
-            Transport::Tls(tls) => &tls.socket,
-        }
-    }
-
-    /// The session, if there is one.
-    pub(crate) fn session(&self) -> Option<&ServerConnection> {
-        match self {
-            Transport::Plain(_) => None,
-            Transport::Tls(tls) => Some(&tls.session),
-        }
-    }
 }
 
-impl<T> TlsTransport<T> {
-    /// The server's end of a session that has not begun.
-    pub(crate) fn new(socket: T, session: ServerConnection) -> TlsTransport<T> {
-        TlsTransport {
-            socket,
-            session,
-            is_told: false,
-            is_over: false,
-            has_end_to_tell: false,
-            handshake_bytes: 0,
-        }
-    }
-}
-
-impl<T: Socket> TlsTransport<T> {
-    fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
+impl Tls {
+    fn read(&mut self, socket: &mut impl Socket, buffer: &mut [u8]) -> ReadOutcome {
         for _ in 0..SOCKET_READS_MAX {
             match self.session.reader().read(buffer) {
                 // Messages say where they end, so a stream that is cut off loses nothing unnoticed.
@@ -214,7 +200,7 @@ impl<T: Socket> TlsTransport<T> {
                 }
                 Err(_) => {}
             }
-            match self.session.read_tls(&mut self.socket) {
+            match self.session.read_tls(socket) {
                 Ok(bytes) if self.session.is_handshaking() => self.handshake_bytes += bytes,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -229,7 +215,7 @@ impl<T: Socket> TlsTransport<T> {
             }
             let result = self.session.process_new_packets();
             // The next words of the handshake, or an alert that says why there are none.
-            if self.flush().is_err() {
+            if self.flush(socket).is_err() {
                 return ReadOutcome::Broken;
             }
             if let Err(error) = result {
@@ -240,9 +226,9 @@ impl<T: Socket> TlsTransport<T> {
         ReadOutcome::Later
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, socket: &mut impl Socket) -> io::Result<()> {
         while self.session.wants_write() {
-            match self.session.write_tls(&mut self.socket) {
+            match self.session.write_tls(socket) {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -250,7 +236,7 @@ impl<T: Socket> TlsTransport<T> {
             }
         }
         match std::mem::take(&mut self.has_end_to_tell) {
-            true => self.socket.shut_down_writing(),
+            true => socket.shut_down_writing(),
             false => Ok(()),
         }
     }

@@ -70,7 +70,7 @@ impl Doors {
         let address = IpAddr::V4(Ipv4Addr::from(self.last_address));
         let (mut peer, socket) = self.network.connect();
         let transport = match self.has_tls {
-            false => Transport::Plain(socket),
+            false => Transport::plain(socket),
             true => KEYS.with(|keys| {
                 if agency.is_some() || self.last_address.is_multiple_of(2) {
                     peer.secure(keys.clients[agency.unwrap_or(0) as usize].clone());

@@ -7,15 +7,15 @@ use crate::tls::Certificate;
 /// Whom a connection speaks for, and whether it is listened to. Its record keeps it.
 #[derive(Debug, Default)]
 pub struct Identity {
-    agency: Option<u32>,
+    pub(super) agency: Option<u32>,
     /// What its certificate says; nothing without TLS.
     certificate: Option<Certificate>,
     /// Whether it waits for the draw.
-    is_parked: bool,
+    pub(super) is_parked: bool,
     /// Whether it was refused, and is told so at the end of the turn.
-    is_refused: bool,
+    pub(super) is_refused: bool,
     /// Whether its peer sends no more.
-    has_peer_finished: bool,
+    pub(super) has_peer_finished: bool,
 }
 
 impl Identity {
@@ -49,29 +49,9 @@ impl Identity {
         }
     }
 
-    pub(super) fn is_refused(&self) -> bool {
-        self.is_refused
-    }
-
-    pub(super) fn has_peer_finished(&self) -> bool {
-        self.has_peer_finished
-    }
-
-    pub(super) fn identify(&mut self, agency: u32) {
-        self.agency = Some(agency);
-    }
-
-    pub(super) fn park(&mut self) {
-        self.is_parked = true;
-    }
-
     pub(super) fn refuse(&mut self) {
         self.agency = None;
         self.is_refused = true;
-    }
-
-    pub(super) fn note_peer_finished(&mut self) {
-        self.has_peer_finished = true;
     }
 
     /// The agency it speaks for.

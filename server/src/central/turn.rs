@@ -12,36 +12,28 @@ use thiserror::Error;
 use super::agencies::Phase;
 use super::{Central, DrawState, Durability, Output};
 use crate::connection::ConnectionId;
-use crate::http::Watched as _;
 use crate::limits::{DRAW_RETRY, MISSING_NAMED_MAX, SYNC_INTERVAL};
-use crate::log_lines::{self, DaySummary, RefusalNews};
+use crate::log_lines::{self, RefusalNews};
 
 /// An answer that waits for the end of the turn.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// A batch was staged: the DNI and the number of each bet.
     Stored {
-        connection: ConnectionId,
         agency: Option<u32>,
         documents: Vec<(u32, u32)>,
     },
     /// A closing was staged, unless the agency had finished before.
-    Finished {
-        connection: ConnectionId,
-        agency: u32,
-        is_news: bool,
-    },
+    Finished { agency: u32, is_news: bool },
     /// A Hello is to be answered; with `counts_staged` the answer is wrong unless the turn commits.
     Welcome {
-        connection: ConnectionId,
         welcome: Welcome,
         counts_staged: bool,
     },
     /// Somebody asked how far the lottery is.
-    Status { connection: ConnectionId },
+    Status,
     /// A request was refused, or bytes that were none, of which there is no more news.
     Refused {
-        connection: ConnectionId,
         refusal: Refusal,
         news: Option<RefusalNews>,
     },
@@ -129,33 +121,24 @@ impl<D: Disk> Central<D> {
         let result = self
             .store
             .commit(self.rules.durability == Durability::Always);
-        let committed = match result {
-            Ok(()) => {
-                if is_anything_staged {
-                    self.note_storage_works();
-                }
-                Committed {
-                    bets: true,
-                    closings: true,
-                }
-            }
-            Err(error) if error.is_fatal() => return Err(logged(error)),
-            Err(error) => {
-                self.note_storage_fails(&error);
-                Committed {
-                    bets: matches!(error, CommitError::ClosingsNotStored(_)),
-                    closings: false,
-                }
-            }
+        let committed = Committed {
+            bets: matches!(result, Ok(()) | Err(CommitError::ClosingsNotStored(_))),
+            closings: result.is_ok(),
         };
+        match result {
+            Ok(()) if is_anything_staged => self.note_storage_works(),
+            Ok(()) => {}
+            Err(error) if error.is_fatal() => return Err(logged(error)),
+            Err(error) => self.note_storage_fails(&error),
+        }
         let sync_deadline = self.sync_deadline();
         if sync_deadline.is_some_and(|deadline| deadline <= now) {
             self.store.sync().map_err(logged)?;
             self.last_sync = now;
         }
         let mut failed = BTreeSet::new();
-        for answer in std::mem::take(&mut self.answers) {
-            self.give_out(answer, committed, &mut failed);
+        for (connection, answer) in std::mem::take(&mut self.answers) {
+            self.give_out(connection, answer, committed, &mut failed);
         }
         Ok(())
     }
@@ -175,47 +158,27 @@ impl<D: Disk> Central<D> {
     /// Gives an answer out. What could not be stored is refused, once for each connection in `failed`.
     fn give_out(
         &mut self,
+        connection: ConnectionId,
         answer: Answer,
         committed: Committed,
         failed: &mut BTreeSet<ConnectionId>,
     ) {
         match answer {
-            Answer::Stored {
-                connection,
-                agency,
-                documents,
-            } => {
-                if committed.bets || documents.is_empty() {
-                    self.counts.bets += documents.len() as u64;
-                    self.counts.batches += u64::from(!documents.is_empty());
-                    log_lines::batch_stored(&documents);
-                    self.reply(connection, Reply::Stored);
-                } else if failed.insert(connection) {
-                    let news = RefusalNews {
-                        agency,
-                        batch: Some(documents.len()),
-                    };
+            Answer::Stored { documents, .. } if committed.bets || documents.is_empty() => {
+                self.counts.bets += documents.len() as u64;
+                self.counts.batches += u64::from(!documents.is_empty());
+                log_lines::batch_stored(&documents);
+                self.reply(connection, Reply::Stored);
+            }
+            Answer::Stored { agency, documents } => {
+                if failed.insert(connection) {
+                    let batch = Some(documents.len());
+                    let news = RefusalNews { agency, batch };
                     log_lines::request_refused(&Code::NotStored.into(), &news);
                     self.refuse_unstored(connection, agency);
                 }
             }
-            Answer::Finished {
-                connection,
-                agency,
-                is_news,
-            } => {
-                if !committed.closings && is_news {
-                    self.agencies.reopen(agency);
-                    // Another connection may have taken over since, and wait already.
-                    let current = self.agencies.connection(agency);
-                    let current = current.map(|current| current.id);
-                    for connection in [Some(connection), current].into_iter().flatten() {
-                        if failed.insert(connection) {
-                            self.refuse_unstored(connection, Some(agency));
-                        }
-                    }
-                    return;
-                }
+            Answer::Finished { agency, is_news } if committed.closings || !is_news => {
                 if is_news {
                     self.agencies.confirm_finish();
                     log_lines::agency_finished(agency, self.agencies.missing());
@@ -223,8 +186,8 @@ impl<D: Disk> Central<D> {
                 }
                 self.reply(connection, Reply::Finished);
             }
+            Answer::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
             Answer::Welcome {
-                connection,
                 welcome,
                 counts_staged,
             } => {
@@ -234,19 +197,29 @@ impl<D: Disk> Central<D> {
                     self.refuse_unstored(connection, None);
                 }
             }
-            Answer::Status { connection } => {
-                let report = self.status();
-                self.reply(connection, Reply::Status(report));
-            }
-            Answer::Refused {
-                connection,
-                refusal,
-                news,
-            } => {
+            Answer::Status => self.reply(connection, Reply::Status(self.status())),
+            Answer::Refused { refusal, news } => {
                 if let Some(news) = news {
                     log_lines::request_refused(&refusal, &news);
                 }
                 self.reply(connection, Reply::Refused(refusal));
+            }
+        }
+    }
+
+    fn take_back_closing(
+        &mut self,
+        agency: u32,
+        connection: ConnectionId,
+        failed: &mut BTreeSet<ConnectionId>,
+    ) {
+        self.agencies.reopen(agency);
+        // Another connection may have taken over since, and wait already.
+        let current = self.agencies.connection(agency);
+        let current = current.map(|current| current.id);
+        for connection in [Some(connection), current].into_iter().flatten() {
+            if failed.insert(connection) {
+                self.refuse_unstored(connection, Some(agency));
             }
         }
     }
@@ -320,10 +293,7 @@ impl<D: Disk> Central<D> {
             Some(recorded) if recorded == found => DrawState::Held(winners),
             Some(recorded) => return Err(TurnError::OtherDraw { recorded, found }),
             None => {
-                log_lines::drawn(&DaySummary {
-                    record: found,
-                    duration: now.saturating_sub(self.began.unwrap_or(now)),
-                });
+                log_lines::drawn(found, now.saturating_sub(self.began.unwrap_or(now)));
                 DrawState::Recording {
                     winners,
                     record: found,

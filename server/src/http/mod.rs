@@ -16,20 +16,21 @@
 mod metrics;
 mod state;
 
+use std::cell::LazyCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::time::Duration;
 
 use httparse::{EMPTY_HEADER, Status};
 use lottery_core::codec::Scan;
+use lottery_core::store::Disk;
 
+use crate::central::Central;
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::limits::{EVENTS_SENT_PER_TURN, HTTP_HEADERS_MAX, HTTP_REQUEST_BYTES_MAX};
-use crate::service::{Class, Connections, Session};
-use state::History;
+use crate::service::Connections;
+use state::{History, State};
 
 pub use metrics::Metrics;
-pub use state::{AgencyState, State, Watched};
 
 /// The board's page.
 const BOARD: &str = include_str!("board.html");
@@ -43,9 +44,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A connection of somebody who watches.
 #[derive(Debug, Default)]
 pub struct HttpSession {
-    /// Whether it follows `/events`. Nothing more of it is read.
-    is_following: bool,
-    /// Whether its request was taken.
     is_done: bool,
 }
 
@@ -58,10 +56,13 @@ pub enum Fault {
     TooLarge,
 }
 
-impl Session for HttpSession {
-    type Fault = Fault;
-
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Fault> {
+impl HttpSession {
+    /// Looks for a whole request, as [`Session::scan`](crate::service::Session::scan) does.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes cannot become one.
+    pub fn scan(bytes: &[u8]) -> Result<Scan, Fault> {
         let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
         match httparse::Request::new(&mut headers).parse(bytes) {
             Ok(Status::Complete(length)) => Ok(Scan::Whole(length)),
@@ -73,18 +74,16 @@ impl Session for HttpSession {
         }
     }
 
-    fn class(&self) -> Class {
-        Class::Viewer
-    }
-
-    fn is_parked(&self) -> bool {
-        self.is_following || self.is_done
+    /// Whether its request was taken. Nothing more of it is read.
+    pub fn is_parked(&self) -> bool {
+        self.is_done
     }
 }
 
 /// What a request asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Asked {
+    by: ConnectionId,
     path: String,
     has_body: bool,
 }
@@ -95,9 +94,9 @@ pub struct Http {
     metrics: Metrics,
     history: History,
     /// Requests of this turn.
-    asked: Vec<(ConnectionId, Asked)>,
+    asked: Vec<Asked>,
     /// The state as an event, and when it was last looked at.
-    event: Rc<[u8]>,
+    event: Vec<u8>,
     looked_at: Option<Duration>,
     event_sent_at: Duration,
     followers: Vec<ConnectionId>,
@@ -112,7 +111,7 @@ impl Http {
             metrics,
             history: History::default(),
             asked: Vec::new(),
-            event: Rc::default(),
+            event: Vec::new(),
             looked_at: None,
             event_sent_at: Duration::ZERO,
             followers: Vec::new(),
@@ -149,14 +148,16 @@ impl Http {
                 return refusal.with_header("Allow: GET, HEAD").send(true, outgoing);
             }
         };
-        self.asked.push((id, Asked { path, has_body }));
+        self.asked.push(Asked {
+            by: id,
+            path,
+            has_body,
+        });
     }
 
     /// A viewer is gone.
-    pub fn disconnected(&mut self, id: ConnectionId, session: &HttpSession) {
-        if session.is_following {
-            self.followers.retain(|follower| *follower != id);
-        }
+    pub fn disconnected(&mut self, id: ConnectionId) {
+        self.followers.retain(|follower| *follower != id);
     }
 
     /// When the state is to be looked at again.
@@ -168,23 +169,16 @@ impl Http {
     }
 
     /// Answers this turn's requests and tells the followers what has changed.
-    pub fn end_turn(
+    pub fn end_turn<S>(
         &mut self,
         now: Duration,
-        watched: &impl Watched,
-        connections: &mut impl Connections<HttpSession>,
+        central: &Central<impl Disk>,
+        connections: &mut impl Connections<S>,
     ) {
-        self.look(now, watched);
-        let mut pages = Pages::default();
-        for (id, asked) in std::mem::take(&mut self.asked) {
-            match asked.path.as_str() {
-                "/status.json" | "/events" => pages.make_status(&self.history, watched),
-                "/metrics" => pages.make_metrics(&self.metrics, watched, connections),
-                _ => {}
-            }
-            if let Some((session, outgoing)) = connections.get(id) {
-                self.answer(id, &asked, &pages, watched, session, outgoing);
-            }
+        self.look(now, central);
+        let asked = std::mem::take(&mut self.asked);
+        if !asked.is_empty() {
+            self.answer(&asked, central, connections);
         }
         for _ in 0..self.owed.len().min(EVENTS_SENT_PER_TURN) {
             let Some(id) = self.owed.pop_front() else {
@@ -199,77 +193,58 @@ impl Http {
         }
     }
 
-    fn look(&mut self, now: Duration, watched: &impl Watched) {
+    fn look(&mut self, now: Duration, central: &Central<impl Disk>) {
         if self.looked_at.is_some_and(|at| now < at + TICK) {
             return;
         }
         self.looked_at = Some(now);
-        self.history.sample(now, watched);
+        self.history.sample(now, central);
         if self.followers.is_empty() {
             return;
         }
-        let event = event(&json(&self.history.state(watched)));
-        if event != *self.event || now >= self.event_sent_at + HEARTBEAT {
-            self.event = event.into();
+        let event = event(&json(&self.history.state(central)));
+        if event != self.event || now >= self.event_sent_at + HEARTBEAT {
+            self.event = event;
             self.event_sent_at = now;
             self.owed = self.followers.iter().copied().collect();
         }
     }
 
-    fn answer(
+    fn answer<S>(
         &mut self,
-        id: ConnectionId,
-        asked: &Asked,
-        pages: &Pages,
-        watched: &impl Watched,
-        session: &mut HttpSession,
-        outgoing: &mut Outgoing,
+        asked: &[Asked],
+        central: &Central<impl Disk>,
+        connections: &mut impl Connections<S>,
     ) {
-        let response = match asked.path.as_str() {
-            "/" => Response::new("200 OK", "text/html; charset=utf-8", BOARD),
-            "/status.json" => Response::new("200 OK", "application/json", &*pages.status),
-            "/metrics" => Response::new("200 OK", metrics::CONTENT_TYPE, &*pages.metrics),
-            "/healthz" => Response::text("200 OK", "ok\n"),
-            "/readyz" if watched.is_storing() => Response::text("200 OK", "ready\n"),
-            "/readyz" => Response::text("503 Service Unavailable", "the disk refuses\n"),
-            "/events" if asked.has_body => {
-                session.is_following = true;
-                self.followers.push(id);
-                let head = head("200 OK", "text/event-stream");
-                outgoing.buffer().extend_from_slice(head.as_bytes());
-                outgoing.buffer().extend_from_slice(b"\r\nretry: 1000\n");
-                outgoing.buffer().extend_from_slice(&event(&pages.status));
-                return;
-            }
-            "/events" => Response::new("200 OK", "text/event-stream", ""),
-            _ => Response::text("404 Not Found", "no such page\n"),
-        };
-        response.send(asked.has_body, outgoing);
-    }
-}
-
-/// The pages that take work to make: each is made once in a turn, however many ask for it.
-#[derive(Default)]
-struct Pages {
-    status: String,
-    metrics: String,
-}
-
-impl Pages {
-    fn make_status(&mut self, history: &History, watched: &impl Watched) {
-        if self.status.is_empty() {
-            self.status = json(&history.state(watched));
-        }
-    }
-
-    fn make_metrics(
-        &mut self,
-        metrics: &Metrics,
-        watched: &impl Watched,
-        connections: &impl Connections<HttpSession>,
-    ) {
-        if self.metrics.is_empty() {
-            self.metrics = metrics.encode(watched, connections.census());
+        // What takes work to make is made once in a turn, however many ask for it.
+        let is_measured = asked.iter().any(|asked| asked.path == "/metrics");
+        let metrics = is_measured.then(|| self.metrics.encode(central, connections.census()));
+        let metrics = metrics.unwrap_or_default();
+        let status = LazyCell::new(|| json(&self.history.state(central)));
+        for Asked { by, path, has_body } in asked {
+            let Some((_, outgoing)) = connections.get(*by) else {
+                continue;
+            };
+            let response = match path.as_str() {
+                "/" => Response::new("200 OK", "text/html; charset=utf-8", BOARD),
+                "/status.json" => Response::new("200 OK", "application/json", status.as_str()),
+                "/metrics" => Response::new("200 OK", metrics::CONTENT_TYPE, metrics.clone()),
+                "/healthz" => Response::text("200 OK", "ok\n"),
+                "/readyz" if central.is_storing() => Response::text("200 OK", "ready\n"),
+                "/readyz" => Response::text("503 Service Unavailable", "the disk refuses\n"),
+                "/events" if *has_body => {
+                    self.followers.push(*by);
+                    let head = head("200 OK", "text/event-stream");
+                    let bytes = outgoing.buffer();
+                    bytes.extend_from_slice(head.as_bytes());
+                    bytes.extend_from_slice(b"\r\nretry: 1000\n");
+                    bytes.extend_from_slice(&event(&status));
+                    continue;
+                }
+                "/events" => Response::new("200 OK", "text/event-stream", ""),
+                _ => Response::text("404 Not Found", "no such page\n"),
+            };
+            response.send(*has_body, outgoing);
         }
     }
 }

@@ -3,31 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use lottery_core::message::StatusReport;
+use lottery_core::store::Disk;
 use serde::Serialize;
 
-use crate::central::Counts;
+use crate::central::{Central, Phase, Standing};
 use crate::limits::AGENCIES_REPORTED_MAX;
 
 /// How often the history takes a sample, and how many it keeps: five minutes.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const SAMPLES_MAX: usize = 300;
-
-/// The lottery as those who watch see it.
-pub trait Watched {
-    /// How far the lottery is.
-    fn status(&self) -> StatusReport;
-    /// What was counted since the server started.
-    fn counts(&self) -> Counts;
-    /// Bets stored, of all agencies that take part.
-    fn bets(&self) -> u64;
-    /// How an agency is.
-    fn agency(&self, agency: u32) -> AgencyState;
-    /// The number drawn and the bets that won, once the draw was held.
-    fn draw(&self) -> Option<(u32, u64)>;
-    /// Whether the disk takes bets, as far as is known.
-    fn is_storing(&self) -> bool;
-}
 
 /// An agency on the board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +28,7 @@ pub struct AgencyState {
     pub connected: bool,
     /// Its bets that won, once the draw was held.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub winners: Option<u64>,
+    pub winners: Option<usize>,
 }
 
 /// What the board shows; `/status.json` in its form.
@@ -84,11 +68,12 @@ pub(super) struct History {
 
 impl History {
     /// Takes a sample, if one is due.
-    pub fn sample(&mut self, now: Duration, watched: &impl Watched) {
+    pub fn sample(&mut self, now: Duration, central: &Central<impl Disk>) {
+        let agency_bets = || agencies(central).map(|(_, standing)| standing.bets);
         let Some(sampled_at) = self.sampled_at else {
             self.sampled_at = Some(now);
-            self.bets = watched.bets();
-            self.agency_bets = agencies(watched).map(|agency| agency.bets).collect();
+            self.bets = central.bets();
+            self.agency_bets = agency_bets().collect();
             self.agency_rates = vec![0; self.agency_bets.len()];
             return;
         };
@@ -98,46 +83,55 @@ impl History {
         }
         self.sampled_at = Some(now);
         let rate = |bets: u64| (bets as f64 / since.as_secs_f64()) as u64;
-        let bets = watched.bets();
+        let bets = central.bets();
         self.per_second.push_back(rate(bets - self.bets));
         self.bets = bets;
         if self.per_second.len() > SAMPLES_MAX {
             self.per_second.pop_front();
         }
         let known = self.agency_bets.iter_mut().zip(&mut self.agency_rates);
-        for (agency, (bets, agency_rate)) in agencies(watched).zip(known) {
-            *agency_rate = rate(agency.bets - *bets);
-            *bets = agency.bets;
+        for (new, (bets, agency_rate)) in agency_bets().zip(known) {
+            *agency_rate = rate(new - *bets);
+            *bets = new;
         }
     }
 
     /// The state as it is now, with the rates of the last sample.
-    pub fn state(&self, watched: &impl Watched) -> State {
-        let StatusReport {
-            agencies: participants,
-            missing,
-            is_drawn,
-        } = watched.status();
-        let draw = watched.draw();
+    pub fn state(&self, central: &Central<impl Disk>) -> State {
+        let status = central.status();
+        let draw = central.draw();
         let rates = self.agency_rates.iter().copied();
         State {
-            agencies: participants,
-            missing,
-            bets: watched.bets(),
+            agencies: status.agencies,
+            missing: status.missing,
+            bets: central.bets(),
             rate: self.per_second.back().copied().unwrap_or_default(),
             history: self.per_second.iter().copied().collect(),
-            drawn: is_drawn,
-            number: draw.map(|(number, _)| number),
-            winners: draw.map(|(_, winners)| winners),
-            agency_states: agencies(watched)
+            drawn: status.is_drawn,
+            number: draw.map(|draw| draw.winning_number),
+            winners: draw.map(|draw| draw.winners),
+            agency_states: agencies(central)
                 .zip(rates.chain(std::iter::repeat(0)))
-                .map(|(agency, rate)| AgencyState { rate, ..agency })
+                .map(|((agency, standing), rate)| AgencyState {
+                    agency,
+                    bets: standing.bets,
+                    rate,
+                    state: match standing.phase {
+                        Phase::Betting => "betting",
+                        Phase::Waiting { .. } if standing.is_connected => "waiting",
+                        Phase::Finished | Phase::Waiting { .. } => "finished",
+                        Phase::Informed => "informed",
+                    },
+                    connected: standing.is_connected,
+                    winners: standing.winners,
+                })
                 .collect(),
         }
     }
 }
 
-fn agencies(watched: &impl Watched) -> impl Iterator<Item = AgencyState> {
-    let shown = watched.status().agencies.min(AGENCIES_REPORTED_MAX as u32);
-    (1..=shown).map(|agency| watched.agency(agency))
+/// The agencies that are shown, and how each is.
+fn agencies(central: &Central<impl Disk>) -> impl Iterator<Item = (u32, Standing)> {
+    let shown = central.status().agencies.min(AGENCIES_REPORTED_MAX as u32);
+    (1..=shown).map(|agency| (agency, central.standing(agency)))
 }

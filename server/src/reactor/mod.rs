@@ -10,19 +10,25 @@
 //! therefore stays in a queue, and nobody sleeps while one has any. There is a queue for each rank of
 //! connections; a turn gives each rank a [share](crate::limits::Share), agencies first, and within a
 //! rank the connections take turns.
+//!
+//! `visit` takes what connections have sent, `queues` says who is next, `bounds` and `timers` who goes.
 
+mod bounds;
+mod queues;
 mod timers;
+mod visit;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::connection::{Census, Connection, ConnectionId, Ending, Outgoing, Rank, Readiness};
-use crate::limits::{LINGER, READ_BYTES, SECOND_LOOK, VISIT_BYTES_MIN};
-use crate::log_lines::{self, Overdue};
+use crate::connection::{Census, Connection, ConnectionId, Ending, Outgoing, Readiness};
+use crate::limits::{LINGER, READ_BYTES};
+use crate::log_lines;
 use crate::service::{Class, Connections, Service, Session};
 use crate::tls::TlsAcceptor;
-use crate::transport::{ReadOutcome, Socket, Transport};
+use crate::transport::{Socket, Transport};
+use queues::Queues;
 use timers::Timers;
 
 /// Bounds of all connections together, and of each one's time, from the configuration.
@@ -50,7 +56,7 @@ pub struct Reactor<S: Service, T> {
     viewers: BTreeSet<ConnectionId>,
     /// Ready connections by rank, each in one queue at most. One whose rank changes while it waits is
     /// served once more in its old place.
-    queues: [VecDeque<ConnectionId>; Rank::ALL.len()],
+    queues: Queues,
     timers: Timers,
     /// Connections that the service has answered or ended since the last writing.
     touched: Vec<ConnectionId>,
@@ -72,7 +78,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
             connections: HashMap::new(),
             strangers: BTreeSet::new(),
             viewers: BTreeSet::new(),
-            queues: Default::default(),
+            queues: Queues::default(),
             timers: Timers::default(),
             touched: Vec::new(),
             memory_bytes: 0,
@@ -118,7 +124,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         transport: Transport<T>,
         now: Duration,
     ) {
-        let session = self.service.connected(id, door, peer);
+        let session = self.service.connected(door, peer);
         let is_viewer = session.class() == Class::Viewer;
         log_lines::accepted(peer, is_viewer);
         if is_viewer {
@@ -137,21 +143,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         if let Some(timeout) = self.limits.idle_timeout {
             self.timers.set(now + timeout, id);
         }
-    }
-
-    fn make_room(&mut self) {
-        let is_full = self.lottery_connections() >= self.limits.connections_max;
-        if is_full && !std::mem::replace(&mut self.is_full, is_full) {
-            log_lines::connections_full(self.limits.connections_max);
-        }
-        self.is_full = is_full;
-        if is_full && let Some(oldest) = self.strangers.first().copied() {
-            self.disconnect(oldest);
-        }
-    }
-
-    fn lottery_connections(&self) -> usize {
-        self.connections.len() - self.viewers.len()
     }
 
     /// Takes what the system announces of a connection.
@@ -190,7 +181,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
 
     /// When the next turn is due even if nothing happens, as time since the server started.
     pub fn next_deadline(&self) -> Option<Duration> {
-        if self.queues.iter().any(|queue| !queue.is_empty()) {
+        if !self.queues.is_empty() {
             return Some(Duration::ZERO);
         }
         let deadlines = [self.service.next_deadline(), self.timers.next_deadline()];
@@ -253,157 +244,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         (&mut self.service, open)
     }
 
-    /// Visits the connections of each rank, within its share of the turn and until the turn is full.
-    /// Those that are left keep their places.
-    fn visit_ready(&mut self, now: Duration) {
-        for rank in Rank::ALL {
-            let share = rank.share();
-            let ready = self.queues[rank as usize].len();
-            let visit_bytes =
-                (share.turn_bytes / ready.max(1)).clamp(VISIT_BYTES_MIN, share.visit_bytes_max);
-            let mut bytes_left = share.turn_bytes;
-            for _ in 0..ready.min(share.visits) {
-                if self.service.is_turn_full() || bytes_left == 0 {
-                    break;
-                }
-                let Some(id) = self.queues[rank as usize].pop_front() else {
-                    break;
-                };
-                let read = self.visit(id, visit_bytes, share.visit_messages, now);
-                bytes_left = bytes_left.saturating_sub(read);
-            }
-        }
-    }
-
-    /// Takes messages that were held back, then reads for more, within these bounds. Says how many bytes
-    /// were read.
-    fn visit(
-        &mut self,
-        id: ConnectionId,
-        bytes_max: usize,
-        messages_max: usize,
-        now: Duration,
-    ) -> usize {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return 0;
-        };
-        connection.is_queued = false;
-        if connection.is_dead {
-            self.disconnect(id);
-            return 0;
-        }
-        let mut messages_left = messages_max;
-        if connection.has_messages {
-            messages_left = self.take_messages(id, 0, messages_left, now);
-        }
-        let mut read = 0;
-        while read < bytes_max && messages_left > 0 {
-            let Some(connection) = self.connections.get_mut(&id) else {
-                return read;
-            };
-            let is_lingering = connection.lingers_until.is_some();
-            if !connection.is_readable || !(is_lingering || connection.is_heard()) {
-                break;
-            }
-            let room = (bytes_max - read).min(self.read_buffer.len());
-            match connection.read(&mut self.read_buffer[..room], now) {
-                ReadOutcome::Bytes { bytes, .. } => {
-                    read += bytes;
-                    if !is_lingering {
-                        if let Some(certificate) = connection.transport.take_certificate() {
-                            let session = &mut connection.session;
-                            self.service.certified(id, session, certificate);
-                        }
-                        messages_left = self.take_messages(id, bytes, messages_left, now);
-                    }
-                }
-                ReadOutcome::Ended if is_lingering => self.disconnect(id),
-                ReadOutcome::Broken => self.disconnect(id),
-                ReadOutcome::Refused(cause) => {
-                    log_lines::handshake_refused(connection.peer, &cause);
-                    connection.outgoing.end(Ending::AfterFlush);
-                    break;
-                }
-                ReadOutcome::Ended | ReadOutcome::Nothing | ReadOutcome::Later => break,
-            }
-        }
-        self.settle(id);
-        read
-    }
-
-    /// Takes messages out of what was held back and the first `bytes` of the read buffer, at most so
-    /// many; says how many more may be taken in this visit.
-    fn take_messages(
-        &mut self,
-        id: ConnectionId,
-        bytes: usize,
-        messages_max: usize,
-        now: Duration,
-    ) -> usize {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return 0;
-        };
-        let mut input = &self.read_buffer[..bytes];
-        let mut messages_left = messages_max;
-        loop {
-            connection.has_messages = connection.inbox.kept_bytes() > 0 || !input.is_empty();
-            if messages_left == 0 || !connection.is_heard() {
-                connection.inbox.keep(input);
-                return messages_left;
-            }
-            let Connection {
-                session,
-                inbox,
-                outgoing,
-                ..
-            } = connection;
-            match inbox.next_message(&mut input, |bytes| session.scan(bytes)) {
-                Ok(Some(message)) => {
-                    self.service.message(id, session, message, outgoing, now);
-                    messages_left -= 1;
-                    connection.was_heard = true;
-                    connection.last_progress = now;
-                    connection.message_since = None;
-                }
-                Ok(None) => {
-                    connection.has_messages = false;
-                    if connection.inbox.kept_bytes() > 0 {
-                        connection.message_since.get_or_insert(now);
-                    }
-                    return messages_left;
-                }
-                Err(fault) => {
-                    self.service.no_message(id, session, fault, outgoing);
-                    connection.has_messages = false;
-                    return messages_left;
-                }
-            }
-        }
-    }
-
-    /// After a visit: tells the service of the end of the stream, and notes that there may be answers.
-    fn settle(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        if connection.owes_end() && connection.is_heard() {
-            connection.is_end_told = true;
-            let Connection {
-                session,
-                inbox,
-                outgoing,
-                ..
-            } = connection;
-            self.service
-                .end_of_stream(id, session, inbox.kept(), outgoing);
-        }
-        let outgoing = &connection.outgoing;
-        if outgoing.ending() != Ending::Open || !outgoing.unsent().is_empty() {
-            self.touched.push(id);
-        }
-        self.update(id);
-    }
-
     /// After anything happened to a connection: counts its memory, notes whether it is still a
     /// stranger, and queues it if there is more to do.
     fn update(&mut self, id: ConnectionId) {
@@ -416,22 +256,13 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         self.queue(id);
     }
 
-    fn count_memory(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            let memory_bytes = connection.memory_bytes();
-            self.memory_bytes += memory_bytes;
-            self.memory_bytes -= connection.counted_bytes;
-            connection.counted_bytes = memory_bytes;
-        }
-    }
-
     fn queue(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id)
             && !connection.is_queued
             && connection.has_work()
         {
             connection.is_queued = true;
-            self.queues[connection.rank() as usize].push_back(id);
+            self.queues.push(connection.rank(), connection.peer, id);
         }
     }
 
@@ -474,90 +305,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
             log_lines::connection_closed(connection.peer);
             self.service.disconnected(id, connection.session);
         }
-    }
-
-    /// Closes the largest holders when all connections together hold too much: strangers and viewers
-    /// before agencies, and of each those first that made no progress in this turn.
-    fn keep_within_memory(&mut self, now: Duration) {
-        let max = self.limits.memory_bytes_max;
-        if self.memory_bytes <= max {
-            return;
-        }
-        let mut holders: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.counted_bytes > 0)
-            .map(|(id, connection)| {
-                let is_agency = connection.is_agency();
-                let progresses = connection.last_progress == now;
-                let least = usize::MAX - connection.counted_bytes;
-                (is_agency, progresses, least, *id)
-            })
-            .collect();
-        holders.sort_unstable();
-        // Somewhat more than needed, so that this is not done again in the next turn.
-        let enough = max - max / 8;
-        let before = self.memory_bytes;
-        let mut closed = 0;
-        for (.., id) in holders {
-            if self.memory_bytes <= enough {
-                break;
-            }
-            self.disconnect(id);
-            closed += 1;
-        }
-        log_lines::memory_exceeded(before, max, closed);
-    }
-
-    /// Closes the connections whose time is up. A connection's timer is not moved when it speaks; it
-    /// is looked at when it fires, and set anew.
-    fn close_overdue(&mut self, now: Duration) {
-        while let Some(id) = self.timers.take_expired(now) {
-            let Some(connection) = self.connections.get(&id) else {
-                continue;
-            };
-            if let Some(until) = connection.lingers_until {
-                if until <= now {
-                    self.disconnect(id);
-                }
-                continue;
-            }
-            let Some(timeout) = self.limits.idle_timeout else {
-                continue;
-            };
-            let (since, overdue) = connection.waits_since(now);
-            let deadline = since + timeout;
-            if deadline > now {
-                self.timers.set(deadline, id);
-            } else if connection.is_queued && overdue != Overdue::Unidentified {
-                // It has sent what nobody has looked at yet, perhaps because a sync took long.
-                self.timers.set(now + SECOND_LOOK, id);
-            } else {
-                log_lines::overdue_closed(connection.peer, overdue, timeout);
-                self.disconnect(id);
-            }
-        }
-    }
-}
-
-impl<S: Session, T: Socket> Connection<S, T> {
-    /// What the server has waited for longest, and since when.
-    fn waits_since(&self, now: Duration) -> (Duration, Overdue) {
-        let is_excused = self.session.is_parked() && self.is_flushed();
-        let silent_since = if is_excused { now } else { self.last_activity };
-        let is_unidentified = !self.is_agency() && !is_excused;
-        let unidentified = is_unidentified.then_some(self.connected_at);
-        let unfinished = self.message_since.filter(|_| !is_excused);
-        let waits = [
-            (Some(silent_since), Overdue::Silent),
-            (unfinished, Overdue::UnfinishedMessage),
-            (unidentified, Overdue::Unidentified),
-        ];
-        let waits = waits.into_iter();
-        waits
-            .filter_map(|(since, overdue)| Some((since?, overdue)))
-            .min_by_key(|(since, _)| *since)
-            .unwrap_or((now, Overdue::Silent))
     }
 }
 

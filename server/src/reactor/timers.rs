@@ -43,21 +43,3 @@ impl Timers {
         self.heap.pop().map(|Reverse((_, id))| id)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_come_out_in_the_order_of_their_times_and_not_before() {
-        let mut timers = Timers::default();
-        let second = Duration::from_secs;
-        timers.set(second(3), ConnectionId(3));
-        timers.set(second(1), ConnectionId(1));
-        timers.set(second(2), ConnectionId(2));
-        assert_eq!(timers.next_deadline(), Some(second(1)));
-        assert_eq!(timers.take_expired(second(2)), Some(ConnectionId(1)));
-        assert_eq!(timers.take_expired(second(2)), Some(ConnectionId(2)));
-        assert_eq!(timers.take_expired(second(2)), None);
-    }
-}

@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    PKCS_ED25519, SerialNumber,
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, PKCS_ED25519, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -21,8 +21,7 @@ const SERVER_NAME: &str = "server";
 /// random network splits a handshake in the same places each time.
 pub struct Authority {
     folder: TempDir,
-    issuer: Issuer<'static, KeyPair>,
-    roots: Arc<RootCertStore>,
+    issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
@@ -31,24 +30,16 @@ impl Authority {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = key();
-        let own = params.self_signed(&key).expect("an authority");
-        let mut roots = RootCertStore::empty();
-        roots.add(own.der().clone()).expect("an authority");
-        let issuer = Issuer::new(params, key);
+        let issuer = CertifiedIssuer::self_signed(params, key()).expect("an authority");
         let (certificate, key) = issue(&issuer, SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth);
         for (name, contents) in [
-            ("authority.pem", own.pem()),
+            ("authority.pem", issuer.pem()),
             ("server.pem", certificate),
             ("server.key", key),
         ] {
             std::fs::write(folder.path().join(name), contents).expect("a temporary file");
         }
-        Authority {
-            folder,
-            issuer,
-            roots: Arc::new(roots),
-        }
+        Authority { folder, issuer }
     }
 
     /// What a server has that trusts this authority.
@@ -68,11 +59,14 @@ impl Authority {
         let (certificate, key) = issue(&self.issuer, name, ExtendedKeyUsagePurpose::ClientAuth);
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM");
+        let mut roots = RootCertStore::empty();
+        let own = self.issuer.der().clone();
+        roots.add(own).expect("an authority");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("TLS 1.3")
-            .with_root_certificates(self.roots.clone())
+            .with_root_certificates(roots)
             .with_client_auth_cert(vec![certificate], key);
         Arc::new(config.expect("a good certificate"))
     }

@@ -16,25 +16,9 @@ use lottery_core::testing::Statistics;
 use rustls::ClientConfig;
 
 use super::authority::TlsEnd;
+use super::link::{Chance, Link, Outlook, ServerEnd};
 use crate::connection::{ConnectionId, Readiness};
 use crate::transport::Socket;
-
-/// On a random network, the most that the system takes of the server's answers before it has no room:
-/// some of them, and parts of others.
-const ROOM_MAX: usize = 40;
-
-/// What an end of a connection can still expect of the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outlook {
-    /// Bytes may come.
-    Open,
-    /// No more bytes will come.
-    Ended,
-    /// The connection is broken, and this end is told so.
-    Reset,
-    /// The connection is dead, and nobody tells this end.
-    Silent,
-}
 
 /// What reading gave a peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,42 +48,6 @@ pub struct SimSocket(Rc<RefCell<Link>>);
 pub struct Peer {
     link: Rc<RefCell<Link>>,
     tls: Option<Rc<RefCell<TlsEnd>>>,
-}
-
-/// What happens by chance, if anything does.
-#[derive(Default)]
-struct Chance {
-    rng: Option<Rng>,
-    statistics: Statistics,
-}
-
-/// A connection, both ends.
-struct Link {
-    chance: Rc<RefCell<Chance>>,
-    /// The number by which the server's system announces it, once it was accepted.
-    id: Option<ConnectionId>,
-    to_server: VecDeque<u8>,
-    to_peer: VecDeque<u8>,
-    server_sees: Outlook,
-    peer_sees: Outlook,
-    server_end: ServerEnd,
-    /// Bytes that have arrived: so many of those that are on their way may be read.
-    arrived: usize,
-    /// Whether the end, or the break, of the connection has arrived.
-    has_end_arrived: bool,
-    /// Bytes that the system still takes.
-    room: usize,
-    /// Whether the server is to be told when there is room again.
-    is_full: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ServerEnd {
-    Open,
-    /// It has said that it sends no more.
-    ShutDown,
-    /// It was closed, or its program is dead.
-    Gone,
 }
 
 impl Network {
@@ -314,115 +262,6 @@ impl Peer {
     }
 }
 
-impl Link {
-    fn edge(&mut self) -> Readiness {
-        let mut edge = Readiness::default();
-        if self.server_end == ServerEnd::Gone || self.server_sees == Outlook::Silent {
-            return edge;
-        }
-        let chance = &mut *self.chance.borrow_mut();
-        let on_the_way = self.to_server.len() - self.arrived;
-        if on_the_way > 0 {
-            self.arrived += chance.piece(on_the_way);
-            edge.readable = true;
-        }
-        if self.is_full {
-            self.room = chance.room().unwrap_or(self.room);
-            edge.writable = self.room > 0;
-            self.is_full = self.room == 0;
-        }
-        let is_at_end = self.server_sees != Outlook::Open && self.arrived == self.to_server.len();
-        if is_at_end && !self.has_end_arrived {
-            self.has_end_arrived = true;
-            edge.readable = true;
-            edge.ended = true;
-            edge.dead =
-                self.server_sees == Outlook::Reset || self.server_end == ServerEnd::ShutDown;
-        }
-        edge
-    }
-
-    /// Whether the server has closed its end, and nothing it sent is on its way.
-    fn is_over(&self) -> bool {
-        self.server_end == ServerEnd::Gone && self.to_peer.is_empty()
-    }
-
-    fn count_silence(&self) {
-        if self.server_sees == Outlook::Silent || self.peer_sees == Outlook::Silent {
-            self.chance.borrow().statistics.add("half-open connections");
-        }
-    }
-
-    /// The server closes its end. What it sent before still arrives, unless bytes of the peer were left
-    /// unread, in which case it may not.
-    fn close(&mut self) {
-        let chance = &mut *self.chance.borrow_mut();
-        if self.server_end == ServerEnd::Open && self.server_sees == Outlook::Open {
-            chance.statistics.add("connections closed at once");
-        }
-        self.server_end = ServerEnd::Gone;
-        let is_gentle = self.to_server.is_empty();
-        if !is_gentle {
-            self.to_server.clear();
-            self.arrived = 0;
-            chance.lose_tail(&mut self.to_peer, 0);
-        }
-        self.peer_sees = match self.peer_sees {
-            Outlook::Open if is_gentle => Outlook::Ended,
-            Outlook::Open | Outlook::Ended if !is_gentle => Outlook::Reset,
-            unchanged => unchanged,
-        };
-    }
-}
-
-impl Chance {
-    /// How much of `available` bytes comes at once: mostly a few, so that messages are split, and
-    /// sometimes all that there are.
-    fn piece(&mut self, available: usize) -> usize {
-        let Some(rng) = &mut self.rng else {
-            return available;
-        };
-        let most = match rng.bool() {
-            true => available,
-            false => available.min(9),
-        };
-        let taken = rng.usize(1..=most);
-        if taken < available {
-            self.statistics.add("messages split on the way");
-        }
-        taken
-    }
-
-    /// How many bytes the system takes, if chance decides it.
-    fn room(&mut self) -> Option<usize> {
-        self.rng.as_mut().map(|rng| rng.usize(1..=ROOM_MAX))
-    }
-
-    /// Whether what is on its way stays there for now.
-    fn is_late(&mut self) -> bool {
-        self.rng.as_mut().is_some_and(|rng| rng.u8(..4) == 0)
-    }
-
-    /// May lose some of the last bytes on their way, but none of the first `safe`.
-    fn lose_tail(&mut self, queue: &mut VecDeque<u8>, safe: usize) {
-        if let Some(rng) = &mut self.rng {
-            let kept = rng.usize(safe..=queue.len());
-            if kept < queue.len() {
-                self.statistics.add("bytes lost in a cut");
-            }
-            queue.truncate(kept);
-        }
-    }
-
-    /// How an end learns that the connection broke.
-    fn break_seen(&mut self) -> Outlook {
-        match self.rng.as_mut().is_some_and(Rng::bool) {
-            true => Outlook::Silent,
-            false => Outlook::Reset,
-        }
-    }
-}
-
 impl Read for SimSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let link = &mut *self.0.borrow_mut();
@@ -485,48 +324,5 @@ impl Drop for SimSocket {
         if link.server_end != ServerEnd::Gone {
             link.close();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::echo::Echo;
-    use crate::reactor::Reactor;
-    use crate::testing::Setup;
-    use crate::transport::Transport;
-
-    #[test]
-    fn what_is_sent_over_a_random_network_arrives_in_order_and_comes_back() {
-        let statistics = Statistics::default();
-        for seed in 0..100 {
-            let mut network = Network::random(Rng::with_seed(seed), statistics.clone());
-            let mut reactor = Reactor::new(Echo::new(4096), Setup::of(0).limits, 0);
-            let (peer, socket) = network.connect();
-            let id = reactor.next_id();
-            socket.accept(id);
-            let ip = Ipv4Addr::LOCALHOST.into();
-            reactor.connected(id, 0, ip, Transport::Plain(socket), Duration::ZERO);
-            let message: Vec<u8> = (b' '..b'~').cycle().take(500).chain([b'\n']).collect();
-            peer.send(&message);
-            let mut received = Vec::new();
-            for _ in 0..10_000 {
-                for (id, edge) in network.edges() {
-                    reactor.note(id, edge, Duration::ZERO);
-                }
-                reactor.turn(Duration::ZERO).unwrap();
-                match peer.receive() {
-                    Received::Bytes(bytes) => received.extend(bytes),
-                    Received::Nothing => {}
-                    _ => break,
-                }
-            }
-            assert_eq!(received, message, "seed {seed}");
-            assert_eq!(peer.receive(), Received::Ended);
-        }
-        assert!(statistics.counts()["messages split on the way"] > 100);
     }
 }

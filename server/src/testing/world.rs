@@ -3,22 +3,18 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::ops::Deref;
 use std::time::Duration;
 
-use lottery_core::bet::Bet;
-use lottery_core::codec::native::BET_LENGTH_BYTES;
-use lottery_core::codec::{DIALECTS, Dialect, Inbox, native};
-use lottery_core::message::{Reply, Stage};
-use lottery_core::name::Name;
+use lottery_core::codec::{DIALECTS, Scan, native};
 use lottery_core::store::{BETS_FILE, Store};
 use lottery_core::testing::SimDisk;
-use time::macros::date;
 
+use super::words::{Says, as_text};
 use super::{Authority, Network, Outlook, Peer, Received, SimSocket, forget_log};
 use crate::central::{Central, Durability, Rules, StartError};
 use crate::connection::ConnectionId;
-use crate::lottery::Lottery;
+use crate::http::{Http, Metrics};
+use crate::lottery::{Behind, Lottery};
 use crate::reactor::{Limits, Reactor};
 use crate::service::Service;
 use crate::transport::Transport;
@@ -29,6 +25,11 @@ pub const C: usize = 3;
 pub const D: usize = 4;
 
 pub const SECOND: Duration = Duration::from_secs(1);
+
+/// The door of viewers.
+pub const HTTP_DOOR: usize = DIALECTS.len();
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// The number that wins.
 pub const WINNING_NUMBER: u32 = 7574;
@@ -52,14 +53,15 @@ pub struct Setup {
     pub rules: Rules,
     pub limits: Limits,
     pub message_bytes_max: usize,
+    /// Whether there is HTTP behind the last door, [`HTTP_DOOR`].
+    pub has_http: bool,
 }
 
-/// A peer's end of its connection, what it has taken and nobody looked at, and the beginning of a reply.
+/// A peer's end of its connection, and what it has taken and nobody looked at.
 struct End {
     id: ConnectionId,
     peer: Peer,
     taken: Vec<u8>,
-    inbox: Inbox,
 }
 
 impl Setup {
@@ -80,6 +82,7 @@ impl Setup {
                 idle_timeout: None,
             },
             message_bytes_max: 64 * 1024,
+            has_http: false,
         }
     }
 }
@@ -101,7 +104,10 @@ impl World {
         forget_log();
         let (store, _) = Store::open(disk.clone(), || false).unwrap();
         let central = Central::new(setup.rules, store)?;
-        let lottery = Lottery::new(central, setup.message_bytes_max);
+        let doors = DIALECTS.iter().map(Behind::Agencies);
+        let doors = doors.chain([Behind::Viewers]).collect();
+        let http = setup.has_http.then(|| Http::new(Metrics::new("test")));
+        let lottery = Lottery::new(central, setup.message_bytes_max).with_doors(doors, http);
         Ok(World::around(lottery, setup, disk))
     }
 
@@ -151,51 +157,60 @@ impl<S: Service> World<S> {
     /// The connection of this name, made if need be.
     pub fn peer(&mut self, name: usize) -> &Peer {
         if !self.ends.contains_key(&name) {
-            self.connects(name, &DIALECTS[0]);
+            self.connects_at(name, 0);
         }
         &self.ends[&name].peer
     }
 
     /// Makes a new connection of this name at the door where a dialect is spoken.
-    pub fn connects(&mut self, name: usize, dialect: &Dialect) {
+    pub fn connects(&mut self, name: usize, dialect: &str) {
+        let door = DIALECTS.iter().position(|one| one.name == dialect);
+        self.connects_at(name, door.unwrap());
+    }
+
+    /// Makes a new connection of this name at the door of this number.
+    pub fn connects_at(&mut self, name: usize, door: usize) {
         let (peer, socket) = self.network.connect();
-        self.accepted(name, dialect, peer, Transport::Plain(socket));
+        self.accepted(name, door, LOCALHOST, peer, Transport::plain(socket));
     }
 
     /// Makes a new connection of this name with TLS, at the first door. The peer is certified as `certified`.
     pub fn connects_with_tls(&mut self, name: usize, authority: &Authority, certified: &str) {
-        let (mut peer, socket) = self.network.connect();
-        peer.secure(authority.client(certified));
-        let transport = authority.acceptor().accept(socket).unwrap();
-        self.accepted(name, &DIALECTS[0], peer, transport);
-        self.announce(name);
+        self.begins_tls(name, LOCALHOST, authority, certified);
         self.run();
+    }
+
+    /// As [`World::connects_with_tls`], but only the peer's first words are on their way.
+    pub fn begins_tls(&mut self, name: usize, ip: Ipv4Addr, authority: &Authority, client: &str) {
+        let (mut peer, socket) = self.network.connect();
+        peer.secure(authority.client(client));
+        let transport = authority.acceptor().accept(socket).unwrap();
+        self.accepted(name, 0, ip, peer, transport);
+        self.announce(name);
     }
 
     fn accepted(
         &mut self,
         name: usize,
-        dialect: &Dialect,
+        door: usize,
+        ip: Ipv4Addr,
         peer: Peer,
         transport: Transport<SimSocket>,
     ) {
         assert!(self.reactor.has_room(), "the event loop would not accept");
-        let door = DIALECTS.iter().position(|one| one.name == dialect.name);
         let id = self.reactor.next_id();
-        let ip = Ipv4Addr::LOCALHOST.into();
         self.reactor
-            .connected(id, door.unwrap(), ip, transport, self.now);
+            .connected(id, door, ip.into(), transport, self.now);
         let end = End {
             id,
             peer,
             taken: Vec::new(),
-            inbox: Inbox::default(),
         };
         self.ends.insert(name, end);
     }
 
     /// Has the reactor told of what changed for a connection.
-    fn announce(&mut self, name: usize) {
+    pub fn announce(&mut self, name: usize) {
         let End { id, peer, .. } = &self.ends[&name];
         let edge = peer.edge();
         self.reactor.note(*id, edge, self.now);
@@ -310,15 +325,13 @@ impl<S: Service> World<S> {
     /// What the peer was told in the native dialect since it was last looked at.
     pub fn told(&mut self, name: usize) -> String {
         let bytes = self.received(name);
-        let inbox = &mut self.ends.get_mut(&name).unwrap().inbox;
-        let mut input = &bytes[..];
+        let mut rest = &bytes[..];
         let mut replies = Vec::new();
-        while let Some(message) = inbox
-            .next_message(&mut input, |bytes| native::scan_reply(bytes, u64::MAX))
-            .unwrap()
-        {
-            replies.push(as_text(&native::parse_reply(message).unwrap()));
+        while let Ok(Scan::Whole(length)) = native::scan_reply(rest, u64::MAX) {
+            replies.push(as_text(&native::parse_reply(&rest[..length]).unwrap()));
+            rest = &rest[length..];
         }
+        self.ends.get_mut(&name).unwrap().taken = rest.to_vec();
         replies.join(", ")
     }
 
@@ -330,99 +343,5 @@ impl<S: Service> World<S> {
     /// Whether the server has dropped the connection.
     pub fn is_closed(&mut self, name: usize) -> bool {
         self.peer(name).is_closed()
-    }
-}
-
-fn as_text(reply: &Reply) -> String {
-    let stage = |stage| match stage {
-        Stage::Betting => "betting",
-        Stage::Finished => "finished",
-        Stage::Drawn => "drawn",
-    };
-    match reply {
-        Reply::Welcome(welcome) => format!("welcome {} {}", welcome.bets, stage(welcome.stage)),
-        Reply::Stored => "stored".to_owned(),
-        Reply::Winners(documents) => format!("winners {documents:?}"),
-        Reply::Status(report) if report.is_drawn => "status drawn".to_owned(),
-        Reply::Status(report) => format!("status {}/{}", report.missing, report.agencies),
-        Reply::Refused(refusal) => format!("refused {}", refusal.code.number()),
-        Reply::Finished | Reply::DrawHeld => unreachable!("the native dialect has no word for it"),
-    }
-}
-
-/// What a peer sends: bytes, or words that [`encode`] understands.
-pub trait Says {
-    fn bytes(&self) -> Vec<u8>;
-}
-
-impl Says for str {
-    fn bytes(&self) -> Vec<u8> {
-        encode(self)
-    }
-}
-
-impl Says for [u8] {
-    fn bytes(&self) -> Vec<u8> {
-        self.to_vec()
-    }
-}
-
-impl<T: Deref<Target: Says>> Says for T {
-    fn bytes(&self) -> Vec<u8> {
-        self.deref().bytes()
-    }
-}
-
-/// Messages in the native dialect, from words like `hello 1, batch 1 10 11, finish`: a batch of agency
-/// 1 with a bet for each DNI. A DNI with an exclamation mark bets on the number that wins; `0` is invalid,
-/// and so is a batch with `2:20`, a bet of agency 2.
-pub fn encode(words: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    for message in words.split(", ").filter(|message| !message.is_empty()) {
-        let mut words = message.split(' ');
-        let kind = words.next().unwrap_or_default();
-        let mut agency = || words.next().unwrap().parse().unwrap();
-        match kind {
-            "hello" => native::encode_hello(agency(), &mut out),
-            "batch" => {
-                let agency = agency();
-                let bets: Vec<_> = words.map(|word| bet(agency, word)).collect();
-                native::encode_batch_header(bets.len() as u32, &mut out);
-                for bet in bets {
-                    native::encode_counted_bet(&bet, &mut out);
-                }
-            }
-            "finish" => native::encode_all_bets_sent(&mut out),
-            "winners" => native::encode_request_winners(&mut out),
-            "park" => {
-                native::encode_hello(agency(), &mut out);
-                native::encode_all_bets_sent(&mut out);
-                native::encode_request_winners(&mut out);
-            }
-            "ack" => native::encode_ack(&mut out),
-            "status" => native::encode_status(&mut out),
-            "nonsense" => out.extend([0, 77]),
-            other => panic!("{other} is no message"),
-        }
-    }
-    out
-}
-
-/// Bytes of a bet in a batch, with its length.
-pub const COUNTED_BET_BYTES: usize = BET_LENGTH_BYTES + 38;
-
-fn bet(agency: u32, word: &str) -> Bet<'static> {
-    let (agency, word) = match word.split_once(':') {
-        Some((agency, word)) => (agency.parse().unwrap(), word),
-        None => (agency, word),
-    };
-    let document = word.trim_end_matches('!');
-    Bet {
-        agency,
-        first_name: Name::new(b"Ana").unwrap(),
-        last_name: Name::new("Núñez".as_bytes()).unwrap(),
-        document: document.parse().unwrap(),
-        birthdate: date!(1999 - 03 - 17),
-        number: if document == word { 1 } else { WINNING_NUMBER },
     }
 }

@@ -1,6 +1,5 @@
 //! When answers are given: after the commit, and what a disk that fails makes of them.
 
-use lottery_core::codec::Dialect;
 use lottery_core::store::{BETS_FILE, CLOSINGS_FILE};
 use lottery_core::testing::Faults;
 use lottery_core::testing::Operation::{Read, Sync, Truncate, Write};
@@ -103,7 +102,7 @@ fn a_closing_taken_back_ends_the_wait_of_the_connection_that_took_over() {
         let mut world = World::of(1);
         world.hears(A, "hello 1");
         world.disk.set_faults(closings_failing());
-        world.connects(B, Dialect::named(dialect).unwrap());
+        world.connects(B, dialect);
         world.sends(A, "finish");
         world.sends(B, request);
         world.run();
@@ -157,25 +156,6 @@ fn a_disk_in_doubt_ends_the_server_and_nobody_is_answered() {
             let told = format!("welcome {stored} betting, status 2/2");
             world.says(C, "hello 1, status", &told);
         }
-    }
-}
-
-#[test]
-fn a_file_that_somebody_took_away_or_changed_ends_the_server() {
-    type Meddle = fn(&World);
-    let meddles: [Meddle; 4] = [
-        |world| world.disk.remove(BETS_FILE),
-        |world| world.disk.rename(BETS_FILE, "old.csv"),
-        |world| world.disk.put(BETS_FILE, &world.disk.cached(BETS_FILE)),
-        |world| world.disk.cut(CLOSINGS_FILE, 3),
-    ];
-    for meddle in meddles {
-        let mut world = World::of(3);
-        world.hears(A, "batch 1 10, finish");
-        meddle(&world);
-        world.sends(B, "batch 2 20, finish");
-        assert!(matches!(world.try_turn(), Err(TurnError::Storage(_))));
-        world.expect(B, "");
     }
 }
 

@@ -119,7 +119,7 @@ fn a_flood_from_a_parked_peer_stays_in_the_socket() {
 
 #[test]
 fn many_answers_fill_a_turn_though_nothing_is_to_be_stored() {
-    const AGENCIES: u32 = 400;
+    const AGENCIES: u32 = 100;
     let mut world = World::of(AGENCIES);
     let names = 1..=AGENCIES as usize;
     for (name, agency) in names.clone().zip(1..) {

@@ -1,34 +1,9 @@
 //! Who speaks: identification, and one connection taking over from another.
 
-use lottery_core::codec::native::{self, BATCH_HEADER_BYTES, BET_LENGTH_BYTES};
-use lottery_core::message::{Reply, Stage, Welcome};
-use lottery_core::tally::Tally;
-
 use crate::service::Service;
 use crate::testing::*;
 
 const TAKEOVER: &str = "action: takeover";
-
-#[test]
-fn a_welcome_has_count_and_crc_of_what_was_stored_and_what_the_same_turn_stores() {
-    let mut world = World::of(1);
-    let mut tally = Tally::default();
-    let batches = ["batch 1 10 11", "batch 1 12!"].map(encode);
-    for batch in &batches {
-        for bet in batch[BATCH_HEADER_BYTES..].chunks(COUNTED_BET_BYTES) {
-            tally.add(1, &bet[BET_LENGTH_BYTES..]);
-        }
-    }
-    world.says(A, &batches[0], "stored");
-    world.says(A, &batches[1], "stored");
-    world.hears(A, "hello 1");
-    let Tally { bets, crc } = tally;
-    let stage = Stage::Betting;
-    assert_eq!(
-        native::parse_reply(&world.received(A)).unwrap(),
-        Reply::Welcome(Welcome { bets, crc, stage })
-    );
-}
 
 #[test]
 fn a_hello_or_a_first_bet_takes_over_and_the_old_connection_is_closed_at_once() {

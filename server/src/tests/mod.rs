@@ -8,3 +8,4 @@ mod draw;
 mod identity;
 mod refusals;
 mod tls;
+mod viewers;

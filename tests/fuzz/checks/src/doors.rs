@@ -4,7 +4,6 @@ use lottery_core::codec::Inbox;
 use server::connection::{ConnectionId, Outgoing};
 use server::http::{Fault, Http, HttpSession, Metrics};
 use server::limits::{HANDSHAKE_BYTES_MAX, HTTP_REQUEST_BYTES_MAX, READ_BYTES};
-use server::service::Session;
 use server::testing::{Authority, Network};
 use server::tls::TlsAcceptor;
 use server::transport::ReadOutcome;
@@ -35,9 +34,8 @@ pub fn check_http(input: &[u8]) {
 
 fn first_request(pieces: &[&[u8]]) -> Result<Option<Vec<u8>>, Fault> {
     let mut inbox = Inbox::default();
-    let mut session = HttpSession::default();
     for mut piece in pieces.iter().copied() {
-        let found = inbox.next_message(&mut piece, |bytes| session.scan(bytes))?;
+        let found = inbox.next_message(&mut piece, HttpSession::scan)?;
         if let Some(request) = found {
             return Ok(Some(request.to_vec()));
         }
@@ -55,6 +53,7 @@ pub fn check_handshake(input: &[u8]) {
     let mut buffer = vec![0; READ_BYTES];
     for piece in input.chunks(1 + input.len() / 3) {
         peer.send(piece);
+        peer.edge();
         loop {
             match transport.read(&mut buffer) {
                 ReadOutcome::Nothing => break,

@@ -1,0 +1,264 @@
+//! What the files of a lottery say, whether its server runs or not: who won, and whether they agree with each
+//! other.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+
+use clap::ValueEnum;
+use lottery_core::store::{
+    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Damage, DiskFile, Folder, Winners, examine, find_winners,
+    load_draw,
+};
+use lottery_core::tally::Tally;
+use serde_json::json;
+use thiserror::Error;
+
+/// How to print winners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// `agency,document`, a row for each winning bet.
+    Csv,
+    /// One object.
+    Json,
+}
+
+/// Why there is nothing to report.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// There is no `draw.csv`, or nothing in it yet.
+    #[error("the draw was not held yet")]
+    NotDrawn,
+    /// A file cannot be read.
+    #[error("{file}: {error}")]
+    File {
+        /// The file's name.
+        file: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The files are not what a server leaves behind.
+    #[error(transparent)]
+    Damage(#[from] Damage),
+    /// `draw.csv` and `bets.csv` disagree.
+    #[error("{DRAW_FILE} says {recorded} winning bets, and {BETS_FILE} has {found}: corruption")]
+    Mismatch {
+        /// What `draw.csv` says.
+        recorded: u64,
+        /// What `bets.csv` has.
+        found: usize,
+    },
+}
+
+/// The winners of all agencies, or of one, as text.
+///
+/// # Errors
+///
+/// When the draw was not held, or the files cannot be read or disagree.
+pub fn winners(folder: &Folder, only: Option<u32>, format: Format) -> Result<String, ReportError> {
+    let draw = match open(folder, DRAW_FILE) {
+        Err(ReportError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => None,
+        file => load_draw(&file?)?,
+    };
+    let draw = draw.ok_or(ReportError::NotDrawn)?;
+    let mut winners = find(&open(folder, BETS_FILE)?, draw.winning_number)?;
+    // Earlier settings may have let in agencies that did not take part in the draw.
+    winners.retain(|agency, _| *agency <= draw.agencies);
+    let found = winners.values().map(Vec::len).sum();
+    if draw.winners != found as u64 {
+        let recorded = draw.winners;
+        return Err(ReportError::Mismatch { recorded, found });
+    }
+    let agencies = only.map_or(1..=draw.agencies, |agency| agency..=agency);
+    let winners = agencies.map(|agency| (agency, winners.remove(&agency).unwrap_or_default()));
+    let winners: Vec<(u32, Vec<u32>)> = winners.collect();
+    Ok(match format {
+        Format::Table => table(draw.winning_number, &winners),
+        Format::Csv => csv(&winners),
+        Format::Json => {
+            let agencies = winners
+                .iter()
+                .map(|(agency, documents)| json!({ "agency": agency, "winners": documents }));
+            let all = json!({
+                "number": draw.winning_number,
+                "bets": draw.bets,
+                "agencies": agencies.collect::<Vec<_>>(),
+            });
+            format!("{all}\n")
+        }
+    })
+}
+
+fn table(number: u32, winners: &[(u32, Vec<u32>)]) -> String {
+    let mut text = format!("number drawn: {number}\n\nagency  winners  documents\n");
+    let mut total = 0;
+    for (agency, documents) in winners {
+        total += documents.len();
+        let listed: Vec<String> = documents.iter().map(u32::to_string).collect();
+        let line = format!("{agency:>6}  {:>7}  {}", documents.len(), listed.join(", "));
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text + &format!(" total  {total:>7}\n")
+}
+
+fn csv(winners: &[(u32, Vec<u32>)]) -> String {
+    let rows = winners.iter().flat_map(|(agency, documents)| {
+        let row = move |document| format!("{agency},{document}\r\n");
+        documents.iter().map(row)
+    });
+    rows.collect()
+}
+
+/// What the files hold of an agency.
+#[derive(Clone, Copy, Debug, Default)]
+struct Audited {
+    tally: Tally,
+    is_closed: bool,
+}
+
+/// What the files hold of each agency, as a table. In the manner of an independent control system it recounts
+/// every bet, and believes nothing that it can work out.
+///
+/// # Errors
+///
+/// The first discrepancy, named to the line.
+pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError> {
+    // A server may be appending: what a closing covers was in the bets before it.
+    let closings = open(folder, CLOSINGS_FILE)?;
+    let bets = open(folder, BETS_FILE)?;
+    let found = examine(&bets, &closings, None, || false)?;
+    let winners = find(&bets, winning_number)?;
+    let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
+    for (agency, tally) in found.tallies {
+        agencies.entry(agency).or_default().tally = tally;
+    }
+    for agency in found.closings.into_keys() {
+        agencies.entry(agency).or_default().is_closed = true;
+    }
+    let mut text = " agency       bets      crc32 closed winners\n".to_owned();
+    for (agency, Audited { tally, is_closed }) in &agencies {
+        let Tally { bets, crc } = tally;
+        let closed = if *is_closed { "yes" } else { "no" };
+        let won = winners.get(agency).map_or(0, Vec::len);
+        text += &format!("{agency:>7} {bets:>10} {crc:>10} {closed:>6} {won:>7}\n");
+    }
+    let bets: u64 = agencies.values().map(|audited| audited.tally.bets).sum();
+    let closed = agencies.values().filter(|audited| audited.is_closed);
+    let (closed, won) = (closed.count(), winners.values().flatten().count());
+    text += &format!("  total {bets:>10} {:>10} {closed:>6} {won:>7}\n", "");
+    for (file, extent) in [
+        (BETS_FILE, found.bets_extent),
+        (CLOSINGS_FILE, found.closings_extent),
+    ] {
+        if extent.torn_bytes > 0 {
+            text += &format!(
+                "{file}: {} bytes of an append at the end, under way or torn; the server cuts off the latter \
+                 when it starts\n",
+                extent.torn_bytes
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn find(bets: &UpTo, winning_number: u32) -> Result<Winners, ReportError> {
+    find_winners(bets, winning_number).map_err(|error| ReportError::File {
+        file: BETS_FILE,
+        error,
+    })
+}
+
+fn open(folder: &Folder, file: &'static str) -> Result<UpTo, ReportError> {
+    let opened = folder.open_to_read(file).and_then(|file| {
+        let bytes = file.bytes()?;
+        Ok(UpTo { file, bytes })
+    });
+    opened.map_err(|error| ReportError::File { file, error })
+}
+
+/// A file as it was when it was opened, if it only grew since.
+struct UpTo {
+    file: File,
+    bytes: u64,
+}
+
+impl DiskFile for UpTo {
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.bytes)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.bytes.saturating_sub(offset).min(buffer.len() as u64);
+        DiskFile::read_at(&self.file, offset, &mut buffer[..left as usize])
+    }
+
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn truncate(&mut self, _bytes: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_audit_is_a_table_or_the_first_discrepancy() {
+        const ROWS: &str = "1,Ana,Paz,7,1999-03-17,7574\r\n2,Ana,Paz,8,1999-03-17,1\r\n";
+        // From Python's `zlib.crc32` over the encoding of the first bet.
+        let crc: u32 = 0x4ae1_a42d;
+        let folder = tempfile::tempdir().unwrap();
+        let audit = || {
+            let audit = audit(&Folder::new(folder.path()), 7574);
+            audit.unwrap_or_else(|error| error.to_string())
+        };
+        assert!(audit().starts_with("closings.csv: No such file"));
+        for (bets, closings, expected) in [
+            (
+                ROWS.to_owned(),
+                format!("1,1,{crc}\r\n"),
+                " agency       bets      crc32 closed winners
+      1          1 1256301613    yes       1
+      2          1 … no       0
+  total          2                 1       1\n",
+            ),
+            (
+                ROWS.to_owned() + "1,An",
+                String::new(),
+                "…bets.csv: 4 bytes of an append",
+            ),
+            (
+                ROWS.to_owned() + "x\r\n",
+                String::new(),
+                "bets.csv line 3: 1 fields",
+            ),
+            (
+                ROWS.to_owned(),
+                format!("1,2,{crc}\r\n"),
+                "closings.csv line 1: agency 1 finished with 2 bets",
+            ),
+        ] {
+            fs::write(folder.path().join(BETS_FILE), bets).unwrap();
+            fs::write(folder.path().join(CLOSINGS_FILE), closings).unwrap();
+            let found = audit();
+            let mut rest = &*found;
+            for part in expected.split('…') {
+                let position = rest.find(part).unwrap_or_else(|| panic!("{found}"));
+                rest = &rest[position + part.len()..];
+            }
+        }
+    }
+}
