@@ -34,7 +34,7 @@ const FIRST_LISTENER: usize = 1;
 #[derive(Debug, Error)]
 pub enum LoopError<E> {
     /// The system's readiness notification, or the signals, failed.
-    #[error("waiting for events: {0}")]
+    #[error("waiting for events")]
     Poll(#[from] io::Error),
     /// The service cannot go on.
     #[error(transparent)]

@@ -1,5 +1,7 @@
 //! The server's program: command line, configuration, and the event loop with the service asked for.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -78,15 +80,19 @@ fn command() -> Command {
 }
 
 fn check_health(config: &Config) -> Result<()> {
-    println!("{}", healthcheck::check(config)?);
-    Ok(())
+    print(format_args!("{}\n", healthcheck::check(config)?))
+}
+
+/// Prints what was asked for. Nobody may be left to read it, as of `winners | head`.
+fn print(text: impl Display) -> Result<()> {
+    let written = write!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
+    written.context("standard output")
 }
 
 fn audit(config: &Config) -> Result<()> {
     let folder = Folder::new(&config.storage_dir);
     let audit = Audit::of(&folder, config.winning_number).with_context(|| in_store(config))?;
-    print!("{audit}");
-    Ok(())
+    print(audit)
 }
 
 fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
@@ -94,8 +100,7 @@ fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
     let results = Results::of(&folder).with_context(|| in_store(config))?;
     let agency = flags.get_one::<u32>("agency").copied();
     let format = flags.get_one::<Format>("format").copied();
-    print!("{}", results.shown(agency, format.unwrap_or_default()));
-    Ok(())
+    print(results.shown(agency, format.unwrap_or_default()))
 }
 
 fn run(config: &Config, settings: &Settings) -> Result<()> {

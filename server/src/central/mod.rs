@@ -108,6 +108,8 @@ pub struct Central<D: Disk> {
     /// Set while the disk refuses, so that the cause is logged once.
     storage_failing: bool,
     counts: Counts,
+    /// Bets of those who take part that were stored when this run began.
+    bets_at_start: u64,
 }
 
 /// What was counted since the server started.
@@ -165,7 +167,11 @@ impl<D: Disk> Central<D> {
             began: None,
             storage_failing: false,
             counts: Counts::default(),
+            bets_at_start: 0,
         };
+        // Once, because there may be a million agencies.
+        let tallies = (1..=rules.agencies).map(|agency| central.store.tally(agency));
+        central.bets_at_start = tallies.map(|tally| tally.bets).sum();
         central.begin_draw_when_due();
         Ok(central)
     }
@@ -439,8 +445,7 @@ impl<D: Disk> Watched for Central<D> {
     }
 
     fn bets(&self) -> u64 {
-        let agencies = 1..=self.rules.agencies;
-        agencies.map(|agency| self.store.tally(agency).bets).sum()
+        self.bets_at_start + self.counts.bets
     }
 
     fn agency(&self, agency: u32) -> AgencyState {
