@@ -7,7 +7,9 @@ use std::fs::File;
 use std::io;
 
 use lottery_core::bet::has_won;
-use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, Damage, DiskFile, Folder, examine, load_bets};
+use lottery_core::store::{
+    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Damage, DiskFile, Folder, examine, load_bets,
+};
 use lottery_core::tally::Tally;
 use thiserror::Error;
 
@@ -60,7 +62,11 @@ impl Audit {
         // A server may be appending: what a closing covers was in the bets before it.
         let closings = open(CLOSINGS_FILE)?;
         let bets = open(BETS_FILE)?;
-        let found = examine(&bets, &closings, None, || false)?;
+        let draw = match open(DRAW_FILE) {
+            Err(AuditError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => None,
+            draw => Some(draw?),
+        };
+        let found = examine(&bets, &closings, draw.as_ref(), || false)?;
         let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
         for (agency, tally) in found.tallies {
             agencies.entry(agency).or_default().tally = tally;
@@ -226,6 +232,12 @@ mod tests {
             let error = audit(&bets, &closings).unwrap_err();
             assert!(error.starts_with(complaint), "{error}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in [(BETS_FILE, ""), (CLOSINGS_FILE, ""), (DRAW_FILE, "1,1\r\n")] {
+            fs::write(folder.path().join(file), content).unwrap();
+        }
+        let error = Audit::of(&Folder::new(folder.path()), 7574).unwrap_err();
+        assert_eq!(error.to_string(), "draw.csv line 1: 2 fields, expected 4");
     }
 
     #[test]
