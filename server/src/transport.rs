@@ -49,6 +49,10 @@ pub struct TlsTransport<T> {
     has_end_to_tell: bool,
     /// Bytes of the handshake so far.
     handshake_bytes: usize,
+    /// Bytes that came behind it of a record that is not whole yet.
+    record_bytes: usize,
+    /// Bytes that were written and that the socket has not taken yet.
+    unsent_bytes: usize,
 }
 
 /// What reading gave.
@@ -93,6 +97,7 @@ impl<T: Socket> Transport<T> {
             Transport::Plain(socket) => socket.write(bytes),
             Transport::Tls(tls) => {
                 let taken = tls.session.writer().write(bytes)?;
+                tls.unsent_bytes += taken;
                 tls.flush()?;
                 match taken {
                     0 => Err(ErrorKind::WouldBlock.into()),
@@ -147,6 +152,14 @@ impl<T: Socket> Transport<T> {
         }
     }
 
+    /// Whether nothing of a handshake was answered yet. Who leaves then cannot complete it.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(tls) => tls.handshake_bytes == 0,
+        }
+    }
+
     /// Who the peer has shown to be, once, as soon as that is settled.
     pub fn take_certificate(&mut self) -> Option<Certificate> {
         match self {
@@ -158,11 +171,13 @@ impl<T: Socket> Transport<T> {
         }
     }
 
-    /// Memory that the peer makes the transport keep, in bytes: what a handshake has brought so far.
+    /// Memory that the peer makes the transport keep, in bytes: what a handshake has brought so far, the
+    /// beginning of a record, and what the peer does not read.
     pub fn memory_bytes(&self) -> usize {
         match self {
+            Transport::Plain(_) => 0,
             Transport::Tls(tls) if tls.session.is_handshaking() => tls.handshake_bytes,
-            _ => 0,
+            Transport::Tls(tls) => tls.record_bytes + tls.unsent_bytes,
         }
     }
 
@@ -193,6 +208,8 @@ impl<T> TlsTransport<T> {
             is_over: false,
             has_end_to_tell: false,
             handshake_bytes: 0,
+            record_bytes: 0,
+            unsent_bytes: 0,
         }
     }
 }
@@ -207,6 +224,7 @@ impl<T: Socket> TlsTransport<T> {
                     return ReadOutcome::Ended;
                 }
                 Ok(bytes) => {
+                    self.record_bytes = 0;
                     return ReadOutcome::Bytes {
                         bytes,
                         may_have_more: true,
@@ -216,7 +234,7 @@ impl<T: Socket> TlsTransport<T> {
             }
             match self.session.read_tls(&mut self.socket) {
                 Ok(bytes) if self.session.is_handshaking() => self.handshake_bytes += bytes,
-                Ok(_) => {}
+                Ok(bytes) => self.record_bytes += bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return ReadOutcome::Nothing;
@@ -243,7 +261,7 @@ impl<T: Socket> TlsTransport<T> {
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.socket) {
-                Ok(_) => {}
+                Ok(sent) => self.unsent_bytes = self.unsent_bytes.saturating_sub(sent),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),

@@ -164,12 +164,17 @@ impl<S: Service> World<S> {
 
     /// Makes a new connection of this name with TLS, at the first door. The peer is certified as `certified`.
     pub fn connects_with_tls(&mut self, name: usize, authority: &Authority, certified: &str) {
+        self.begins_tls(name, authority, certified);
+        self.run();
+    }
+
+    /// As [`World::connects_with_tls`], when no turn was made yet.
+    pub fn begins_tls(&mut self, name: usize, authority: &Authority, certified: &str) {
         let (mut peer, socket) = self.network.connect();
         peer.secure(authority.client(certified));
         let transport = authority.acceptor().accept(socket).unwrap();
         self.accepted(name, &DIALECTS[0], peer, transport);
         self.announce(name);
-        self.run();
     }
 
     fn accepted(
