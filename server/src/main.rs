@@ -104,7 +104,7 @@ fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
 }
 
 fn run(config: &Config, settings: &Settings) -> Result<()> {
-    let signals = catch_signals().context("catching signals")?;
+    let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
     log::start(config.logging_level)?;
     log_lines::configured(&Config::as_logged(settings));

@@ -50,11 +50,17 @@ pub fn lottery(
     limits: Limits,
     mut signals: Signals,
 ) -> Result<Option<LotteryLoop>> {
-    let tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
+    let mut tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
     let metrics = Metrics::new(VERSION);
     let Some(store) = open_store(config, &mut signals, &metrics)? else {
         return Ok(None);
     };
+    // Who asked meanwhile to read the keys again was not heard.
+    if let Some(tls) = &mut tls
+        && let Err(error) = tls.reload()
+    {
+        log_lines::keys_not_reloaded(&error);
+    }
     let central = Central::new(config.rules(), store)?;
     let mut doors = Vec::new();
     let mut behind = Vec::new();

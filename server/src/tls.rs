@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fs, io};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
@@ -131,7 +132,8 @@ fn config(
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, TlsError> {
     let chain = read_all("TLS_CERT", &files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::File {
+    let key = expect_regular(&files.key).and_then(|()| PrivateKeyDer::from_pem_file(&files.key));
+    let key = key.map_err(|error| TlsError::File {
         setting: "TLS_KEY",
         path: files.key.clone(),
         error,
@@ -172,13 +174,23 @@ fn read_all<T: PemObject>(setting: &'static str, path: &PathBuf) -> Result<Vec<T
         path: path.clone(),
         error,
     };
-    let found: Vec<T> = T::pem_file_iter(path)
+    let found: Vec<T> = expect_regular(path)
+        .and_then(|()| T::pem_file_iter(path))
         .map_err(file_error)?
         .collect::<Result<_, _>>()
         .map_err(file_error)?;
     match found.is_empty() {
         true => Err(file_error(pem::Error::NoItemsFound)),
         false => Ok(found),
+    }
+}
+
+/// A pipe would keep the server waiting, and a device may have no end.
+fn expect_regular(path: &PathBuf) -> Result<(), pem::Error> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(pem::Error::Io(io::Error::other("it is no regular file"))),
+        Err(error) => Err(pem::Error::Io(error)),
     }
 }
 
