@@ -15,7 +15,7 @@ use crate::{Options, certificates};
 /// A central that listens on free ports of loopback, for agencies and for viewers; nothing when a signal came
 /// first. It stores in `folder`, unless another one is to be kept.
 pub fn open(options: &Options, folder: &Path) -> Result<Option<LotteryLoop>> {
-    let signals = catch_signals().context("catching signals")?;
+    let signals = catch_signals(options.tls).context("catching signals")?;
     let storage = options.keep.clone();
     let storage = storage.unwrap_or_else(|| folder.join("storage"));
     ensure!(

@@ -33,7 +33,7 @@ const FIRST_LISTENER: usize = 1;
 #[derive(Debug, Error)]
 pub enum LoopError<E> {
     /// The system's readiness notification, or the signals, failed.
-    #[error("waiting for events: {0}")]
+    #[error("waiting for events")]
     Poll(#[from] io::Error),
     /// The service cannot go on.
     #[error(transparent)]
@@ -78,9 +78,6 @@ impl<S: Service> EventLoop<S> {
     ) -> io::Result<EventLoop<S>> {
         let poll = Poll::new()?;
         let registry = poll.registry();
-        if tls.is_some() {
-            signals.add_signal(SIGHUP)?;
-        }
         registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
         for (number, door) in doors.iter_mut().enumerate() {
             let token = Token(FIRST_LISTENER + number);
@@ -273,9 +270,15 @@ impl Socket for TcpStream {
 /// Catches the signals that a server knows from here on. That is the first thing a server does: opening
 /// a large store takes a while, and the first process of a container ignores a signal it does not catch.
 ///
+/// A server that `has_keys` reads them again on SIGHUP, which ends another.
+///
 /// # Errors
 ///
 /// Whatever the system says.
-pub fn catch_signals() -> io::Result<Signals> {
-    Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ])
+pub fn catch_signals(has_keys: bool) -> io::Result<Signals> {
+    let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ])?;
+    if has_keys {
+        signals.add_signal(SIGHUP)?;
+    }
+    Ok(signals)
 }

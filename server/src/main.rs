@@ -1,5 +1,7 @@
 //! The server's program: its command line.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -73,15 +75,19 @@ fn command() -> Command {
 }
 
 fn check_health(config: &Config) -> Result<()> {
-    println!("{}", healthcheck::check(config)?);
-    Ok(())
+    print(format_args!("{}\n", healthcheck::check(config)?))
+}
+
+/// Prints what was asked for. Nobody may be left to read it, as of `winners | head`.
+fn print(text: impl Display) -> Result<()> {
+    let written = write!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
+    written.context("standard output")
 }
 
 fn audit(config: &Config) -> Result<()> {
     let folder = Folder::new(&config.storage_dir);
     let audit = reports::audit(&folder, config.winning_number);
-    print!("{}", audit.with_context(|| in_store(config))?);
-    Ok(())
+    print(audit.with_context(|| in_store(config))?)
 }
 
 fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
@@ -89,6 +95,5 @@ fn print_winners(config: &Config, flags: &ArgMatches) -> Result<()> {
     let agency = flags.get_one::<u32>("agency").copied();
     let format = flags.get_one::<Format>("format").copied();
     let winners = reports::winners(&folder, agency, format.unwrap_or_default());
-    print!("{}", winners.with_context(|| in_store(config))?);
-    Ok(())
+    print(winners.with_context(|| in_store(config))?)
 }

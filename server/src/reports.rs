@@ -59,11 +59,8 @@ pub enum ReportError {
 ///
 /// When the draw was not held, or the files cannot be read or disagree.
 pub fn winners(folder: &Folder, only: Option<u32>, format: Format) -> Result<String, ReportError> {
-    let draw = match open(folder, DRAW_FILE) {
-        Err(ReportError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => None,
-        file => load_draw(&file?)?,
-    };
-    let draw = draw.ok_or(ReportError::NotDrawn)?;
+    let draw = open_draw(folder)?.ok_or(ReportError::NotDrawn)?;
+    let draw = load_draw(&draw)?.ok_or(ReportError::NotDrawn)?;
     let mut winners = find(&open(folder, BETS_FILE)?, draw.winning_number)?;
     // Earlier settings may have let in agencies that did not take part in the draw.
     winners.retain(|agency, _| *agency <= draw.agencies);
@@ -130,7 +127,8 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
     // A server may be appending: what a closing covers was in the bets before it.
     let closings = open(folder, CLOSINGS_FILE)?;
     let bets = open(folder, BETS_FILE)?;
-    let found = examine(&bets, &closings, None, || false)?;
+    let draw = open_draw(folder)?;
+    let found = examine(&bets, &closings, draw.as_ref(), || false)?;
     let winners = find(&bets, winning_number)?;
     let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
     for (agency, tally) in found.tallies {
@@ -170,6 +168,14 @@ fn find(bets: &UpTo, winning_number: u32) -> Result<Winners, ReportError> {
         file: BETS_FILE,
         error,
     })
+}
+
+/// A server makes the file when it holds the draw.
+fn open_draw(folder: &Folder) -> Result<Option<UpTo>, ReportError> {
+    match open(folder, DRAW_FILE) {
+        Err(ReportError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
 }
 
 fn open(folder: &Folder, file: &'static str) -> Result<UpTo, ReportError> {

@@ -34,7 +34,7 @@ pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 ///
 /// Why it cannot start, or go on.
 pub fn run(config: &Config, settings: &Settings) -> Result<()> {
-    let signals = catch_signals().context("catching signals")?;
+    let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
     log::start(config.logging_level)?;
     log_lines::configured(&Config::as_logged(settings));
@@ -90,11 +90,17 @@ pub fn lottery(
     limits: Limits,
     mut signals: Signals,
 ) -> Result<Option<LotteryLoop>> {
-    let tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
+    let mut tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
     let metrics = Metrics::new(VERSION);
     let Some(store) = open_store(config, &mut signals, &metrics)? else {
         return Ok(None);
     };
+    // Who asked meanwhile to read the keys again was not heard.
+    if let Some(tls) = &mut tls
+        && let Err(error) = tls.reload()
+    {
+        log_lines::keys_not_reloaded(&error);
+    }
     let central = Central::new(config.rules(), store)?;
     let mut doors = Vec::new();
     let mut behind = Vec::new();
@@ -179,7 +185,7 @@ fn advice(failure: ErrorKind) -> &'static str {
         ErrorKind::AddrInUse => "another program listens there, stop it or choose another port",
         ErrorKind::PermissionDenied => "ports below 1024 need a privilege, choose another",
         ErrorKind::AddrNotAvailable => {
-            "SERVER_BIND must be an address of this machine, such as 0.0.0.0"
+            "SERVER_BIND and HTTP_BIND must be addresses of this machine, such as 0.0.0.0"
         }
         _ => "see SERVER_BIND, SERVER_PORT, DIALECT_PORTS, HTTP_BIND and HTTP_PORT",
     }

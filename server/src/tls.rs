@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
@@ -16,6 +17,7 @@ use rustls::{
     ServerConnection,
 };
 use thiserror::Error;
+use webpki::{BorrowedCertRevocationList, CertRevocationList};
 
 use crate::transport::Transport;
 
@@ -117,7 +119,7 @@ fn config(
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, TlsError> {
     let chain = read_all("TLS_CERT", &files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key);
+    let key = expect_regular(&files.key).and_then(|()| PrivateKeyDer::from_pem_file(&files.key));
     let key = key.map_err(unreadable("TLS_KEY", &files.key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -141,6 +143,20 @@ fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         Some(path) => read_all::<CertificateRevocationListDer<'_>>("TLS_CLIENT_CRL", path)?,
         None => Vec::new(),
     };
+    for list in &revoked {
+        // Certificates of an authority without a list get in, so another's list would let in the revoked.
+        let list =
+            BorrowedCertRevocationList::from_der(list).map_err(unusable("TLS_CLIENT_CRL"))?;
+        let list = CertRevocationList::from(list);
+        if !roots
+            .roots
+            .iter()
+            .any(|root| *root.subject == *list.issuer())
+        {
+            let reason = "a list of an authority that TLS_CLIENT_CA does not have";
+            return Err(unusable("TLS_CLIENT_CRL")(reason));
+        }
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .with_crls(revoked)
@@ -150,12 +166,22 @@ fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
 }
 
 fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>, TlsError> {
-    let found = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<T>, _>>);
+    let found = expect_regular(path).and_then(|()| T::pem_file_iter(path));
+    let found = found.and_then(Iterator::collect::<Result<Vec<T>, _>>);
     let found = found.and_then(|found| match found.is_empty() {
         true => Err(pem::Error::NoItemsFound),
         false => Ok(found),
     });
     found.map_err(unreadable(setting, path))
+}
+
+/// A pipe would keep the server waiting, and a device may have no end.
+fn expect_regular(path: &Path) -> Result<(), pem::Error> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(pem::Error::Io(io::Error::other("it is no regular file"))),
+        Err(error) => Err(pem::Error::Io(error)),
+    }
 }
 
 fn unreadable(setting: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> TlsError {

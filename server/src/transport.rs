@@ -46,6 +46,10 @@ struct Tls {
     has_end_to_tell: bool,
     /// Bytes of the handshake so far.
     handshake_bytes: usize,
+    /// Bytes that came behind it of a record that is not whole yet.
+    record_bytes: usize,
+    /// Bytes that were written and that the socket has not taken yet.
+    unsent_bytes: usize,
 }
 
 /// What reading gave.
@@ -84,6 +88,8 @@ impl<T> Transport<T> {
             is_over: false,
             has_end_to_tell: false,
             handshake_bytes: 0,
+            record_bytes: 0,
+            unsent_bytes: 0,
         };
         Transport {
             socket,
@@ -121,6 +127,7 @@ impl<T: Socket> Transport<T> {
             return self.socket.write(bytes);
         };
         let taken = tls.session.writer().write(bytes)?;
+        tls.unsent_bytes += taken;
         tls.flush(&mut self.socket)?;
         match taken {
             0 => Err(ErrorKind::WouldBlock.into()),
@@ -166,6 +173,13 @@ impl<T: Socket> Transport<T> {
         tls.is_some_and(|tls| tls.session.is_handshaking() && !tls.is_over)
     }
 
+    /// Whether nothing of a handshake was answered yet. Who leaves then cannot complete it.
+    pub fn is_unanswered(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(|tls| tls.handshake_bytes == 0)
+    }
+
     /// Who the peer has shown to be, once, as soon as that is settled.
     pub fn take_certificate(&mut self) -> Option<Certificate> {
         let tls = self.tls.as_mut()?;
@@ -174,11 +188,13 @@ impl<T: Socket> Transport<T> {
         is_settled.then(|| tls::certificate_of(&tls.session))
     }
 
-    /// Memory that the peer makes the transport keep, in bytes: what a handshake has brought so far.
+    /// Memory that the peer makes the transport keep, in bytes: what a handshake has brought so far, the
+    /// beginning of a record, and what the peer does not read.
     pub fn memory_bytes(&self) -> usize {
         match &self.tls {
+            None => 0,
             Some(tls) if tls.session.is_handshaking() => tls.handshake_bytes,
-            _ => 0,
+            Some(tls) => tls.record_bytes + tls.unsent_bytes,
         }
     }
 }
@@ -193,6 +209,7 @@ impl Tls {
                     return ReadOutcome::Ended;
                 }
                 Ok(bytes) => {
+                    self.record_bytes = 0;
                     return ReadOutcome::Bytes {
                         bytes,
                         may_have_more: true,
@@ -202,7 +219,7 @@ impl Tls {
             }
             match self.session.read_tls(socket) {
                 Ok(bytes) if self.session.is_handshaking() => self.handshake_bytes += bytes,
-                Ok(_) => {}
+                Ok(bytes) => self.record_bytes += bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return ReadOutcome::Nothing;
@@ -229,7 +246,7 @@ impl Tls {
     fn flush(&mut self, socket: &mut impl Socket) -> io::Result<()> {
         while self.session.wants_write() {
             match self.session.write_tls(socket) {
-                Ok(_) => {}
+                Ok(sent) => self.unsent_bytes = self.unsent_bytes.saturating_sub(sent),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),

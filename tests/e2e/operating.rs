@@ -1,6 +1,6 @@
 //! What an operator looks at: results and audits of the files, and HTTP.
 
-use std::fs;
+use std::fs::{self, File};
 
 use kit::Message::InformWinners;
 use kit::{Bet, Ended, Peer, Server, losing_bets, own_address, rows};
@@ -65,6 +65,11 @@ fn winners_and_audits_are_to_be_had_while_the_server_runs_and_after() {
             audit.log.last().unwrap(),
             "  total          4                 2       2"
         );
+        // Nobody reads it, as of `winners | head`.
+        let full_disk = File::create("/dev/full").unwrap();
+        let unread = server.program.clone().arg("winners");
+        let unread = unread.start_logging_to(full_disk).wait_for_end();
+        unread.expect_complaint(1, "standard output: ");
     }
     fs::write(server.path("bets.csv"), rows(&bets[1..])).unwrap();
     run(&server, "audit").expect_complaint(1, "closings.csv line 1: ");

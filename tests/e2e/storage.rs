@@ -155,6 +155,7 @@ fn a_file_that_somebody_else_touches_is_noticed_at_the_next_commit_and_ends_the_
         let ended = server.wait_for_end();
         let complaint = format!("{name} was removed, replaced or cut by somebody else");
         ended.expect_complaint(1, &complaint);
+        assert_eq!(ended.complaints.matches(&complaint).count(), 1);
         let said = format!("action: almacenamiento | result: fail | error: {complaint}");
         assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
     }

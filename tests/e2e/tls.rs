@@ -1,6 +1,7 @@
 //! Mutual TLS: who gets in, and for whom they speak.
 
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use kit::Message::{RegisterBets, Status};
 use kit::{
     Central, Certificates, Dataset, Message, Peer, Process, Program, Server, has_openssl,
-    losing_bets,
+    losing_bets, rows,
 };
 use rustix::process::Signal;
 
@@ -199,6 +200,12 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     server.signal(Signal::HUP);
     server.wait_for_line("action: tls_reload | result: fail | error: TLS_KEY: ");
     revoked.hello(3, &[], 0);
+    // Nobody writes into it, and the server does not wait for somebody.
+    fs::remove_file(&key).unwrap();
+    assert!(Command::new("mkfifo").arg(&key).status().unwrap().success());
+    server.signal(Signal::HUP);
+    server.wait_for_line("cert.key: I/O error: it is no regular file");
+    fs::remove_file(&key).unwrap();
     fs::write(&key, good_key).unwrap();
     server.signal(Signal::HUP);
     server.wait_for_line("action: tls_reload | result: success | conexiones_cerradas: 1");
@@ -217,4 +224,22 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     Peer::over_tls(server.address, &options).hello(2, &[], 0);
     waiting.expect_nothing_yet();
     connect("agency-1").hello(1, &[], 1);
+}
+
+#[test]
+fn who_asks_for_new_keys_while_a_large_store_is_opened_does_not_end_the_server() {
+    if !has_openssl() {
+        return;
+    }
+    let certificates = Certificates::make(1);
+    let server = certificates.server(Server::lottery(1));
+    let bets = rows(&losing_bets(1, 100_000));
+    server
+        .program
+        .write(server.path("bets.csv").to_str().unwrap(), bets);
+    let process = server.program.start();
+    process.wait_for_line("action: start ");
+    process.signal(Signal::HUP);
+    process.wait_for_line("action: listen ");
+    process.terminate().expect_success();
 }

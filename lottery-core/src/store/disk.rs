@@ -93,10 +93,13 @@ impl Folder {
     ///
     /// Whatever the system says.
     pub fn open_to_read(&self, name: &str) -> io::Result<File> {
-        File::open(self.path.join(name))
+        let path = self.path.join(name);
+        expect_regular(&path)?;
+        File::open(path)
     }
 
     fn open_with(&self, name: &str, create: bool) -> io::Result<File> {
+        expect_regular(&self.path.join(name))?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -114,6 +117,15 @@ impl Folder {
         // A new file's name is on the medium only once its folder is.
         File::open(&self.path)?.sync_all()?;
         Ok(file)
+    }
+}
+
+/// Opening a pipe would wait for who writes into it, and a device keeps nothing.
+fn expect_regular(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
+        _ => Ok(()),
     }
 }
 

@@ -315,6 +315,12 @@ impl<D: Disk> Store<D> {
             error,
         };
         let file = self.disk.open(DRAW_FILE).map_err(not_stored)?;
+        if file.bytes().map_err(not_stored)? > 0 {
+            // What a failed append of ours left was cut off.
+            let reason = "somebody else wrote it while the server runs; move it away";
+            let error = io::Error::new(io::ErrorKind::AlreadyExists, reason);
+            return Err(not_stored(error));
+        }
         let mut file = AppendFile::new(DRAW_FILE, file, 0);
         let mut row = Vec::new();
         record.write(&mut row);

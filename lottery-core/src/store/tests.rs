@@ -421,6 +421,19 @@ fn a_draw_that_the_disk_does_not_take_is_not_held_and_may_be_tried_again_unless_
 }
 
 #[test]
+fn a_draw_that_somebody_else_wrote_meanwhile_is_left_alone_and_the_draw_waits_for_its_place() {
+    let disk = SimDisk::default();
+    let (mut store, _) = open(&disk);
+    disk.put(DRAW_FILE, b"1,1,0,0\r\n1,1,0,0\r\n");
+    let error = store.record_draw(HELD).unwrap_err();
+    assert!(!error.is_fatal() && error.to_string().contains("move it away"));
+    assert_eq!(text(&disk, DRAW_FILE), "1,1,0,0\r\n1,1,0,0\r\n");
+    disk.put(DRAW_FILE, b"");
+    store.record_draw(HELD).unwrap();
+    assert_eq!(disk.synced(DRAW_FILE), b"7,2,3,2\r\n");
+}
+
+#[test]
 fn the_draw_finds_winners_across_slices_and_only_in_the_last_field() {
     let disk = SimDisk::default();
     let (mut store, _) = open(&disk);

@@ -106,6 +106,8 @@ pub struct Central<D: Disk> {
     /// Set while the disk refuses, so that the cause is logged once.
     storage_failing: bool,
     counts: Counts,
+    /// Bets of those who take part that were stored when this run began.
+    bets_at_start: u64,
 }
 
 /// What was counted since the server started.
@@ -176,7 +178,11 @@ impl<D: Disk> Central<D> {
             began: None,
             storage_failing: false,
             counts: Counts::default(),
+            bets_at_start: 0,
         };
+        // Once, because there may be a million agencies.
+        let tallies = (1..=rules.agencies).map(|agency| central.store.tally(agency));
+        central.bets_at_start = tallies.map(|tally| tally.bets).sum();
         central.begin_draw_when_due();
         Ok(central)
     }
@@ -252,8 +258,7 @@ impl<D: Disk> Central<D> {
 
     /// Bets stored, of all agencies that take part.
     pub fn bets(&self) -> u64 {
-        let agencies = 1..=self.rules.agencies;
-        agencies.map(|agency| self.store.tally(agency).bets).sum()
+        self.bets_at_start + self.counts.bets
     }
 
     /// How an agency stands.

@@ -43,7 +43,7 @@ pub(super) enum Answer {
 #[derive(Debug, Error)]
 pub enum TurnError {
     /// Nobody knows what the files hold.
-    #[error("storage: {0}")]
+    #[error("storage")]
     Storage(#[from] CommitError),
     /// The bets cannot be read back.
     #[error("draw: {0}; restart the server once the disk is good")]

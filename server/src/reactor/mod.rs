@@ -155,6 +155,10 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         if readiness.ended && !connection.saw_end {
             connection.saw_end = true;
             self.service.peer_finished(id, &mut connection.session);
+            if connection.transport.is_unanswered() {
+                // Whoever begins handshakes and leaves costs those who stay no time.
+                return self.disconnect(id);
+            }
         }
         if readiness.writable && !connection.is_dead {
             self.send(id, now);

@@ -19,13 +19,15 @@ impl<S: Service, T: Socket> Reactor<S, T> {
             let visit_bytes =
                 (share.turn_bytes / ready.max(1)).clamp(VISIT_BYTES_MIN, share.visit_bytes_max);
             let mut bytes_left = share.turn_bytes;
-            for _ in 0..ready.min(share.visits) {
-                if self.service.is_turn_full() || bytes_left == 0 {
+            let mut visits_left = share.visits;
+            for _ in 0..ready {
+                if self.service.is_turn_full() || bytes_left == 0 || visits_left == 0 {
                     break;
                 }
                 let Some(id) = self.queues.pop(rank) else {
                     break;
                 };
+                visits_left -= usize::from(self.connections.contains_key(&id));
                 let read = self.visit(id, visit_bytes, share.visit_messages, now);
                 bytes_left = bytes_left.saturating_sub(read);
             }

@@ -176,7 +176,8 @@ impl Peer {
         }
     }
 
-    fn send_raw(&self, bytes: &[u8]) {
+    /// Sends bytes as they are, whatever they mean to TLS.
+    pub fn send_raw(&self, bytes: &[u8]) {
         let link = &mut *self.link.borrow_mut();
         if link.server_sees == Outlook::Open && link.server_end != ServerEnd::Gone {
             link.to_server.extend(bytes);

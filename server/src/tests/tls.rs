@@ -1,6 +1,8 @@
 //! For whom a connection speaks that has shown a certificate.
 
-use crate::testing::{A, Authority, B, C, World};
+use std::net::Ipv4Addr;
+
+use crate::testing::{A, Authority, B, C, Received, World};
 
 #[test]
 fn a_connection_speaks_for_the_agency_of_its_certificate_and_for_no_other() {
@@ -44,4 +46,43 @@ fn who_has_no_agencys_certificate_may_ask_how_far_the_lottery_is() {
         }
     }
     assert_eq!(world.stored(), []);
+}
+
+#[test]
+fn what_a_session_keeps_of_a_record_and_of_answers_counts_as_memory() {
+    let authority = Authority::new();
+    let mut world = World::of(1);
+    for peer in [A, B] {
+        world.connects_with_tls(peer, &authority, "board");
+    }
+    assert_eq!(world.reactor.memory_bytes(), 0);
+    // The beginning of a record of 16,639 bytes.
+    let record = [&[0x17, 3, 3, 0x40, 0xff][..], &[0; 16_000]].concat();
+    world.peer(A).send_raw(&record);
+    world.hears(A, "");
+    assert_eq!(world.reactor.memory_bytes(), record.len());
+    world.dies(A);
+    world.run();
+    world.takes(B, 0);
+    for _ in 0..1000 {
+        world.hears(B, "status");
+    }
+    assert!(world.reactor.memory_bytes() >= 1000 * "00aaaabbbbc".len());
+    world.takes(B, usize::MAX);
+    world.run();
+    assert_eq!(world.reactor.memory_bytes(), 0);
+}
+
+#[test]
+fn whoever_leaves_before_the_handshake_was_answered_delays_nobody() {
+    let authority = Authority::new();
+    let mut world = World::of(1);
+    for name in 10..60 {
+        world.begins_tls(name, Ipv4Addr::LOCALHOST, &authority, "agency-1");
+        world.ends(name);
+        assert!(world.peer(name).is_closed());
+    }
+    world.begins_tls(A, Ipv4Addr::LOCALHOST, &authority, "agency-1");
+    world.turn();
+    assert!(matches!(world.peer(A).receive(), Received::Bytes(_)));
 }
