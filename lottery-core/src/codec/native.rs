@@ -170,10 +170,14 @@ fn unknown_type(number: u16) -> Refusal {
 fn parse_bet<'a>(fields: &mut Fields<'a>) -> Result<FoundBet<'a>, Refusal> {
     let length = u64::from_be_bytes(fields.array()?);
     let bytes = fields.bytes(length)?;
-    let bet = encoding::decode(bytes).map_err(|error| Refusal::malformed(error.to_string()))?;
+    let (agency, bet) = encoding::decode(bytes).ok_or_else(|| {
+        Refusal::malformed(format!(
+            "a bet whose fields do not add up to its {length} bytes"
+        ))
+    })?;
     Ok(FoundBet {
-        agency: bet.agency,
-        bet: bet.check(),
+        agency,
+        bet,
         encoding: Some(bytes),
     })
 }

@@ -2,7 +2,7 @@
 //! in the escapes of Rust's byte strings.
 
 use super::*;
-use crate::bet::{Bet, BetText};
+use crate::bet::Bet;
 use crate::encoding;
 use crate::message::{Batch, Code, Request, Stage, StatusReport, Welcome};
 
@@ -194,7 +194,7 @@ fn said_of_batch(batch: &Batch<'_>) -> String {
     let mut text = format!("{} bets", batch.count);
     let bets = match &batch.bets {
         Ok(bets) => bets,
-        Err(fault) => return format!("{text}, {:?}: {fault}", fault.code()),
+        Err(fault) => return format!("{text}, {:?}: {fault}", fault.code),
     };
     let mut encodings = Vec::new();
     for bet in &bets.bets {
@@ -408,14 +408,8 @@ fn an_agency_of_ours_reads_every_reply_once_it_is_whole() {
 
 #[test]
 fn an_agency_of_ours_writes_what_the_central_reads_and_distrusts_its_lengths() {
-    let bet = BetText {
-        first_name: b"Ana",
-        last_name: b"Paz",
-        document: b"7",
-        birthdate: b"1970-01-02",
-        number: b"7574",
-    };
-    let bet = Bet::from_text(5, &bet).unwrap();
+    let bet = ["Ana", "Paz", "7", "1970-01-02", "7574"].map(str::as_bytes);
+    let bet = Bet::from_text(5, bet).unwrap();
     let mut built = Vec::new();
     native::encode_batch_header(0, &mut built);
     native::encode_batch_header(2, &mut built);

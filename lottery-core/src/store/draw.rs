@@ -57,16 +57,9 @@ impl Draw {
     pub fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
         let wanted = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = wanted.min(self.buffer.len());
-        let mut filled = 0;
-        while filled < wanted {
-            let read = file.read_at(
-                self.offset + filled as u64,
-                &mut self.buffer[filled..wanted],
-            )?;
-            if read == 0 {
-                return Err(damaged("is shorter than what was written to it"));
-            }
-            filled += read;
+        let filled = read_full(file, self.offset, &mut self.buffer[..wanted])?;
+        if filled < wanted {
+            return Err(damaged("is shorter than what was written to it"));
         }
         let rows_end = match memrchr(b'\n', &self.buffer[..filled]) {
             Some(last) => last + 1,

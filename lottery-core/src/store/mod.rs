@@ -25,8 +25,8 @@ use thiserror::Error;
 
 pub use disk::{Disk, DiskFile, Folder};
 pub use draw::{Draw, Winners, find_winners};
-pub use examine::{APPEND_BYTES_MAX, Damage, Examination, Extent, examine, load_bets, load_draw};
-pub use row::{DrawRecord, InvalidRow, ROW_BYTES_MAX, write_bet};
+pub use examine::{APPEND_BYTES_MAX, Examination, Extent, examine, load_bets, load_draw};
+pub use row::{DrawRecord, write_bet};
 
 use crate::message::Bets;
 use crate::tally::Tally;
@@ -82,10 +82,10 @@ pub struct Recovery {
     pub cut_bytes: [(&'static str, u64); 3],
 }
 
-/// Why a store cannot be opened.
+/// Why the files cannot be read or opened. Nothing in them is changed then, unless mending failed.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// A file cannot be opened, made, or mended.
+    /// A file cannot be opened, made, read or mended.
     #[error("{file}: {error}")]
     File {
         /// The file's name.
@@ -93,9 +93,19 @@ pub enum OpenError {
         /// What the system says.
         error: io::Error,
     },
-    /// The files are not what this store leaves behind.
-    #[error(transparent)]
-    Damage(#[from] Damage),
+    /// Corruption: a line is not as this store leaves it, whatever crash it went through.
+    #[error("{file} line {line}: {reason}")]
+    Damage {
+        /// The file's name.
+        file: &'static str,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The reading was stopped from outside.
+    #[error("stopped before the end")]
+    Stopped,
 }
 
 /// Why a commit did not store everything.
@@ -152,7 +162,7 @@ impl<D: Disk> Store<D> {
     /// # Errors
     ///
     /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
-    /// changed then. [`Damage::Stopped`] when it was to stop.
+    /// changed then. [`OpenError::Stopped`] when it was to stop.
     pub fn open(
         disk: D,
         should_stop: impl FnMut() -> bool,

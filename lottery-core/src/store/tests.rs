@@ -163,7 +163,7 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
         let stopped = Store::open(disk_with(&[(BETS_FILE, &torn)]), || true).err();
         assert_eq!(
             length > append_bytes_max,
-            matches!(stopped, Some(OpenError::Damage(Damage::Stopped)))
+            matches!(stopped, Some(OpenError::Stopped))
         );
     }
 }
