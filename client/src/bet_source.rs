@@ -5,7 +5,7 @@ mod csv_file;
 use std::io;
 use std::path::PathBuf;
 
-use lottery_core::bet::{Bet, BetText, InvalidBet};
+use lottery_core::bet::{Bet, InvalidBet};
 use thiserror::Error;
 
 pub use csv_file::{CsvFile, RowError, RowProblem};
@@ -49,26 +49,20 @@ pub struct SingleBet {
 }
 
 impl SingleBet {
-    /// The bet that the texts spell, or the first field that is not valid.
-    pub fn new(agency: u32, text: &BetText<'_>) -> Result<SingleBet, InvalidBet> {
-        Bet::from_text(agency, text)?;
-        let fields = [
-            text.first_name,
-            text.last_name,
-            text.document,
-            text.birthdate,
-            text.number,
-        ];
+    /// The bet that the fields of a row spell, or the first one that is not valid.
+    pub fn new(agency: u32, fields: [&str; 5]) -> Result<SingleBet, InvalidBet> {
+        Bet::from_text(agency, fields.map(str::as_bytes))?;
         Ok(SingleBet {
             agency,
-            fields: fields.map(|field| String::from_utf8_lossy(field).into_owned()),
+            fields: fields.map(str::to_owned),
             is_taken: false,
         })
     }
 
     /// The bet.
     pub fn bet(&self) -> Bet<'_> {
-        let bet = Bet::from_text(self.agency, &bet_text(self.fields.each_ref()));
+        let fields = self.fields.each_ref().map(String::as_bytes);
+        let bet = Bet::from_text(self.agency, fields);
         bet.expect("the fields were those of a valid bet")
     }
 }
@@ -86,17 +80,5 @@ impl BetSource for SingleBet {
 
     fn rejected(&self) -> u64 {
         0
-    }
-}
-
-/// The fields of a row, in the order of an agency's file.
-fn bet_text<'a, F: AsRef<[u8]> + ?Sized>(fields: [&'a F; 5]) -> BetText<'a> {
-    let [first_name, last_name, document, birthdate, number] = fields.map(F::as_ref);
-    BetText {
-        first_name,
-        last_name,
-        document,
-        birthdate,
-        number,
     }
 }

@@ -36,7 +36,7 @@ pub struct Bet<'a> {
     pub number: u32,
 }
 
-/// A field of a bet, by the name that complaints give it.
+/// A field of a bet, by the name that complaints give it, in the order of `bets.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The agency's number.

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io;
 
 use lottery_core::bet::has_won;
-use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, Damage, DiskFile, Folder, examine, load_bets};
+use lottery_core::store::{
+    BETS_FILE, CLOSINGS_FILE, DiskFile, Folder, OpenError, examine, load_bets,
+};
 use lottery_core::tally::Tally;
-use thiserror::Error;
 
 /// What the files of a lottery hold, when they agree with each other.
 #[derive(Debug)]
@@ -27,35 +28,19 @@ struct Audited {
     winners: u64,
 }
 
-/// The first discrepancy, or why there is nothing to check.
-#[derive(Debug, Error)]
-pub enum AuditError {
-    /// A file cannot be opened.
-    #[error("{file}: {error}")]
-    File {
-        /// The file's name.
-        file: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The files are not what a server leaves behind.
-    #[error(transparent)]
-    Damage(#[from] Damage),
-}
-
 impl Audit {
     /// Checks the files in `folder`; with `winning_number` the winners are counted too.
     ///
     /// # Errors
     ///
-    /// The first discrepancy, named to the line.
-    pub fn of(folder: &Folder, winning_number: u32) -> Result<Audit, AuditError> {
+    /// The first discrepancy, named to the line, or why a file cannot be read.
+    pub fn of(folder: &Folder, winning_number: u32) -> Result<Audit, OpenError> {
         let open = |file| {
             let result = folder.open_to_read(file).and_then(|file| {
                 let bytes = file.bytes()?;
                 Ok(UpTo { file, bytes })
             });
-            result.map_err(|error| AuditError::File { file, error })
+            result.map_err(|error| OpenError::File { file, error })
         };
         // A server may be appending: what a closing covers was in the bets before it.
         let closings = open(CLOSINGS_FILE)?;

@@ -5,7 +5,7 @@ use std::io;
 
 use clap::ValueEnum;
 use lottery_core::store::{
-    BETS_FILE, DRAW_FILE, Damage, DrawRecord, Folder, Winners, find_winners, load_draw,
+    BETS_FILE, DRAW_FILE, DrawRecord, Folder, OpenError, Winners, find_winners, load_draw,
 };
 use serde_json::json;
 use thiserror::Error;
@@ -35,17 +35,9 @@ pub enum ResultsError {
     /// There is no `draw.csv`, or nothing in it yet.
     #[error("the draw was not held yet")]
     NotDrawn,
-    /// A file cannot be read.
-    #[error("{file}: {error}")]
-    File {
-        /// The file's name.
-        file: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// `draw.csv` is corrupt.
+    /// A file cannot be read, or is corrupt.
     #[error(transparent)]
-    Damage(#[from] Damage),
+    File(#[from] OpenError),
     /// `draw.csv` and `bets.csv` disagree.
     #[error("{DRAW_FILE} says {recorded} winning bets, and {BETS_FILE} has {found}: corruption")]
     Mismatch {
@@ -63,7 +55,7 @@ impl Results {
     ///
     /// When the draw was not held, or the files cannot be read or disagree.
     pub fn of(folder: &Folder) -> Result<Results, ResultsError> {
-        let unreadable = |file| move |error| ResultsError::File { file, error };
+        let unreadable = |file| move |error| OpenError::File { file, error };
         let draw = match folder.open_to_read(DRAW_FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             file => load_draw(&file.map_err(unreadable(DRAW_FILE))?)?,

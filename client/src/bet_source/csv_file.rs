@@ -10,7 +10,7 @@ use lottery_core::lines::{Line, Lines};
 use memchr::memchr;
 use thiserror::Error;
 
-use super::{BetSource, SourceError, bet_text};
+use super::{BetSource, SourceError};
 use crate::signals::Signals;
 
 /// The longest line that is looked at; the longest valid row has some 1,100 bytes. A row of several
@@ -228,8 +228,7 @@ fn read_row<'a>(
     row: &'a [u8],
     splitter: &'a mut Splitter,
 ) -> Result<Bet<'a>, RowProblem> {
-    let text = bet_text(splitter.fields(row)?);
-    Ok(Bet::from_text(agency, &text)?)
+    Ok(Bet::from_text(agency, splitter.fields(row)?)?)
 }
 
 /// What is wrong with a file that has rows and no bet, by its beginning.

@@ -256,7 +256,7 @@ impl<D: Disk> Store<D> {
 
     /// Whether committed bets wait for a sync.
     pub fn is_unsynced(&self) -> bool {
-        self.bets.is_unsynced()
+        self.bets.is_unsynced
     }
 
     /// The draw that is on file.
