@@ -25,11 +25,8 @@ pub enum Request<'a> {
     Hello,
     /// To store these bets, all or none.
     Bets(Batch<'a>),
-    /// To count the agency as finished: it has sent all its bets.
-    Finish {
-        /// What it waits for then.
-        awaits: Awaits,
-    },
+    /// To count the agency as finished: it has sent all its bets. This is what it waits for then.
+    Finish(Awaits),
     /// To be told its winners, after the draw.
     Winners,
     /// To be told how far the lottery is. Needs no identification and changes nothing.

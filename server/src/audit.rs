@@ -47,11 +47,9 @@ impl Audit {
         let bets = open(BETS_FILE)?;
         let found = examine(&bets, &closings, None, || false)?;
         let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
-        for (agency, tally) in found.tallies {
-            agencies.entry(agency).or_default().tally = tally;
-        }
-        for agency in found.closings.into_keys() {
-            agencies.entry(agency).or_default().is_closed = true;
+        for (agency, standing) in found.agencies {
+            let audited = agencies.entry(agency).or_default();
+            (audited.tally, audited.is_closed) = (standing.tally, standing.has_finished);
         }
         load_bets(
             &bets,

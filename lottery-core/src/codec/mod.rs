@@ -120,7 +120,7 @@ pub static DIALECTS: [Dialect; 5] = [
     },
     Dialect {
         name: "frames",
-        codec: |bytes_max| Box::new(frames::Frames::new(bytes_max)),
+        codec: |bytes_max| Box::new(frames::Frames { bytes_max }),
     },
     Dialect {
         name: "flags",
@@ -132,7 +132,7 @@ pub static DIALECTS: [Dialect; 5] = [
     },
     Dialect {
         name: "sized",
-        codec: |bytes_max| Box::new(sized::Sized::new(bytes_max)),
+        codec: |bytes_max| Box::new(sized::Sized { bytes_max }),
     },
 ];
 

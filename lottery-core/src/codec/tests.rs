@@ -178,7 +178,7 @@ fn bytes(text: &str) -> Vec<u8> {
 fn said(message: &Message<'_>) -> String {
     let asked = match &message.request {
         Request::Hello => "hello".to_owned(),
-        Request::Finish { awaits } => format!("finish for {awaits:?}"),
+        Request::Finish(awaits) => format!("finish for {awaits:?}"),
         Request::Winners => "winners".to_owned(),
         Request::Status => "status".to_owned(),
         Request::Nothing => "nothing".to_owned(),

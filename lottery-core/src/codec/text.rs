@@ -2,7 +2,7 @@
 
 use crate::bet::{Bet, parse_decimal};
 use crate::csv_row;
-use crate::message::{FoundBet, Refusal};
+use crate::message::{Batch, FoundBet, Refusal};
 
 /// How a dialect writes the fields of a bet.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,15 @@ pub(super) fn parse_agency(text: &[u8]) -> Result<u32, Refusal> {
 /// The number that these digits spell, of which `what` is the name.
 pub(super) fn parse_count(what: &str, text: &[u8]) -> Result<u32, Refusal> {
     parse_decimal(text).ok_or_else(|| no_number(what, text))
+}
+
+/// Says that the batch has as many bets as were announced.
+pub(super) fn expect_count(announced: u32, batch: Batch<'_>) -> Result<Batch<'_>, Refusal> {
+    if batch.count == announced as usize {
+        return Ok(batch);
+    }
+    let reason = format!("{} bets, announced as {announced}", batch.count);
+    Err(Refusal::malformed(reason))
 }
 
 fn no_number(what: &str, text: &[u8]) -> Refusal {

@@ -29,10 +29,8 @@ const RUN_BYTES_MAX: usize = 16 * 1024;
 /// What the files say.
 #[derive(Debug, Default)]
 pub struct Examination {
-    /// The bets of each agency that has any.
-    pub tallies: BTreeMap<u32, Tally>,
-    /// The closing of each agency that has finished.
-    pub closings: BTreeMap<u32, Tally>,
+    /// How each agency stands that has bets or has finished.
+    pub agencies: BTreeMap<u32, Standing>,
     /// The draw, if it was held.
     pub draw: Option<DrawRecord>,
     /// How far `bets.csv` is good.
@@ -41,6 +39,15 @@ pub struct Examination {
     pub closings_extent: Extent,
     /// How far `draw.csv` is good.
     pub draw_extent: Extent,
+}
+
+/// How an agency stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its bets.
+    pub tally: Tally,
+    /// Whether it has finished.
+    pub has_finished: bool,
 }
 
 /// How far a file is good.
@@ -67,29 +74,32 @@ pub fn examine<F: DiskFile>(
     let mut run = Run::default();
     found.bets_extent = load_bets(bets, &mut should_stop, |bet| {
         if bet.agency != run.agency || run.encodings.len() > RUN_BYTES_MAX {
-            run.end(&mut found.tallies);
+            run.end(&mut found.agencies);
             run.agency = bet.agency;
         }
         encoding::encode(bet, &mut run.encodings);
         run.bets += 1;
     })?;
-    run.end(&mut found.tallies);
+    run.end(&mut found.agencies);
     let closings = Rows {
         name: CLOSINGS_FILE,
         file: closings,
         is_beginning: is_beginning_of_numbers::<3>,
     };
     found.closings_extent = closings.read(&mut should_stop, |row| {
-        let (agency, closed) = Closing::read(row).map(|row| (row.agency, row.tally))?;
-        let stored = found.tallies.get(&agency).copied().unwrap_or_default();
-        if closed != stored {
+        let Closing { agency, tally } = Closing::read(row)?;
+        let standing = found.agencies.entry(agency).or_default();
+        if tally != standing.tally {
             return Err(InvalidRow::ClosingMismatch {
                 agency,
-                closed,
-                stored,
+                closed: tally,
+                stored: standing.tally,
             });
         }
-        expect_first(found.closings.insert(agency, closed))
+        match std::mem::replace(&mut standing.has_finished, true) {
+            true => Err(InvalidRow::Twice),
+            false => Ok(()),
+        }
     })?;
     if let Some(draw) = draw {
         (found.draw, found.draw_extent) = read_draw(draw, should_stop)?;
@@ -117,13 +127,12 @@ fn read_draw<F: DiskFile>(
         is_beginning: is_beginning_of_numbers::<4>,
     };
     let extent = rows.read(should_stop, |row| {
-        expect_first(draw.replace(DrawRecord::read(row)?))
+        match draw.replace(DrawRecord::read(row)?) {
+            Some(_) => Err(InvalidRow::Twice),
+            None => Ok(()),
+        }
     })?;
     Ok((draw, extent))
-}
-
-fn expect_first<T>(earlier: Option<T>) -> Result<(), InvalidRow> {
-    earlier.map_or(Ok(()), |_| Err(InvalidRow::Twice))
 }
 
 /// Bets of one agency that follow each other. Batches make such runs, and to tally a run at once is
@@ -137,10 +146,10 @@ struct Run {
 
 impl Run {
     /// Adds the run to the tally of its agency, and begins another.
-    fn end(&mut self, tallies: &mut BTreeMap<u32, Tally>) {
+    fn end(&mut self, agencies: &mut BTreeMap<u32, Standing>) {
         if self.bets > 0 {
-            let tally = tallies.entry(self.agency).or_default();
-            tally.add(self.bets, &self.encodings);
+            let standing = agencies.entry(self.agency).or_default();
+            standing.tally.add(self.bets, &self.encodings);
             self.bets = 0;
             self.encodings.clear();
         }

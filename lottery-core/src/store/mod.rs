@@ -25,7 +25,7 @@ use thiserror::Error;
 
 pub use disk::{Disk, DiskFile, Folder};
 pub use draw::{Draw, Winners, find_winners};
-pub use examine::{APPEND_BYTES_MAX, Examination, Extent, examine, load_bets, load_draw};
+pub use examine::{APPEND_BYTES_MAX, Examination, Extent, Standing, examine, load_bets, load_draw};
 pub use row::{DrawRecord, write_bet};
 
 use crate::message::Bets;
@@ -63,12 +63,6 @@ pub struct Store<D: Disk> {
 struct AgencyRecord {
     committed: Standing,
     staged: Standing,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Standing {
-    tally: Tally,
-    has_finished: bool,
 }
 
 /// What opening the store found and mended.
@@ -168,6 +162,10 @@ impl<D: Disk> Store<D> {
         should_stop: impl FnMut() -> bool,
     ) -> Result<(Store<D>, Recovery), OpenError> {
         let unusable = |file| move |error| OpenError::File { file, error };
+        let as_committed = |(agency, standing): (&u32, &Standing)| {
+            let (committed, staged) = (*standing, *standing);
+            (*agency, AgencyRecord { committed, staged })
+        };
         let bets = disk.open(BETS_FILE).map_err(unusable(BETS_FILE))?;
         let closings = disk.open(CLOSINGS_FILE).map_err(unusable(CLOSINGS_FILE))?;
         let draw = disk.open_existing(DRAW_FILE).map_err(unusable(DRAW_FILE))?;
@@ -176,7 +174,7 @@ impl<D: Disk> Store<D> {
             bets: mend(BETS_FILE, bets, found.bets_extent)?,
             closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
             draw: found.draw,
-            agencies: agency_records(&found),
+            agencies: found.agencies.iter().map(as_committed).collect(),
             disk,
             staged_agencies: Vec::new(),
             staged_rows: Vec::new(),
@@ -185,9 +183,10 @@ impl<D: Disk> Store<D> {
         if let Some(draw) = draw {
             mend(DRAW_FILE, draw, found.draw_extent)?;
         }
+        let standings = found.agencies.values();
         let recovery = Recovery {
-            bets: found.tallies.values().map(|tally| tally.bets).sum(),
-            finished: found.closings.len(),
+            bets: standings.clone().map(|standing| standing.tally.bets).sum(),
+            finished: standings.filter(|standing| standing.has_finished).count(),
             cut_bytes: [
                 (BETS_FILE, found.bets_extent.torn_bytes),
                 (CLOSINGS_FILE, found.closings_extent.torn_bytes),
@@ -404,20 +403,6 @@ fn write_again<F: DiskFile>(file: &mut F, end: u64) -> io::Result<()> {
         at += read as u64;
     }
     Ok(())
-}
-
-fn agency_records(found: &Examination) -> BTreeMap<u32, AgencyRecord> {
-    let mut records: BTreeMap<u32, AgencyRecord> = BTreeMap::new();
-    for (agency, tally) in &found.tallies {
-        records.entry(*agency).or_default().committed.tally = *tally;
-    }
-    for agency in found.closings.keys() {
-        records.entry(*agency).or_default().committed.has_finished = true;
-    }
-    for record in records.values_mut() {
-        record.staged = record.committed;
-    }
-    records
 }
 
 #[cfg(test)]
