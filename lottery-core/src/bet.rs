@@ -289,17 +289,7 @@ mod tests {
 
     #[test]
     fn numbers_in_text_are_digits_and_nothing_else() {
-        for value in [
-            "",
-            "-1",
-            "+1",
-            " 1",
-            "1 ",
-            "1.0",
-            "0x1",
-            "4294967296",
-            "99999999999999999999",
-        ] {
+        for value in "|-1|+1| 1|1 |1.0|0x1|4294967296|99999999999999999999".split('|') {
             assert_eq!(parse_decimal(value.as_bytes()), None, "{value:?}");
         }
         assert_eq!(parse_decimal(b"4294967295"), Some(u32::MAX));

@@ -152,43 +152,18 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn carriage_returns_and_byte_order_marks_are_text_with_quotes_and_without() {
-        for (row, expected) in [
-            ("a,b\rc,d", ["a", "b\rc", "d"]),
-            ("\"a\",b\rc,d", ["a", "b\rc", "d"]),
-            ("\u{feff}a,b,c", ["\u{feff}a", "b", "c"]),
-            ("\u{feff}a,\"b\",c", ["\u{feff}a", "b", "c"]),
-        ] {
-            let mut splitter = Splitter::default();
-            let fields = splitter.fields(row.as_bytes()).unwrap();
-            assert_eq!(fields, expected.map(str::as_bytes), "{row:?}");
-        }
-    }
-
-    #[test]
-    fn another_number_of_fields_is_told() {
+    fn a_carriage_return_is_text_with_quotes_and_without() {
         let mut splitter = Splitter::default();
-        for (row, found) in [
-            ("", 1),
-            ("\"\"", 1),
-            ("a,b", 2),
-            ("\"a\",b,c,d", 4),
-            (
-                "\"a\",1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20",
-                21,
-            ),
-            ("\"a,b,c", 1),
-            ("a\",b", 2),
-        ] {
-            let complaint = splitter.fields::<3>(row.as_bytes()).unwrap_err();
-            assert_eq!(complaint, WrongCount { found, expected: 3 }, "{row}");
+        for row in ["a,b\rc,d", "\"a\",b\rc,d"] {
+            let fields = splitter.fields(row.as_bytes()).unwrap();
+            assert_eq!(fields, [&b"a"[..], b"b\rc", b"d"]);
         }
     }
 
     proptest! {
         #[test]
         fn rows_are_split_as_the_csv_crate_splits_them(
-            rows in prop::collection::vec("[ab,\"]{0,12}", 1..4)
+            rows in prop::collection::vec("[ab,\"]{0,12}(,[a\"]){0,9}", 1..4)
         ) {
             let mut splitter = Splitter::default();
             for row in &rows {

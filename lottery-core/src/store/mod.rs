@@ -51,18 +51,11 @@ pub struct Store<D: Disk> {
     bets: AppendFile<D::File>,
     closings: AppendFile<D::File>,
     draw: Option<DrawRecord>,
-    agencies: BTreeMap<u32, AgencyRecord>,
-    /// Agencies with something staged; may name one twice.
-    staged_agencies: Vec<u32>,
+    committed: BTreeMap<u32, Standing>,
+    /// How the agencies with something staged will stand after the next commit.
+    staged: BTreeMap<u32, Standing>,
     staged_rows: Vec<u8>,
     staged_closings: Vec<u8>,
-}
-
-/// What is known of an agency: as committed, and as it will be after the next commit.
-#[derive(Clone, Copy, Debug, Default)]
-struct AgencyRecord {
-    committed: Standing,
-    staged: Standing,
 }
 
 /// What opening the store found and mended.
@@ -162,27 +155,10 @@ impl<D: Disk> Store<D> {
         should_stop: impl FnMut() -> bool,
     ) -> Result<(Store<D>, Recovery), OpenError> {
         let unusable = |file| move |error| OpenError::File { file, error };
-        let as_committed = |(agency, standing): (&u32, &Standing)| {
-            let (committed, staged) = (*standing, *standing);
-            (*agency, AgencyRecord { committed, staged })
-        };
         let bets = disk.open(BETS_FILE).map_err(unusable(BETS_FILE))?;
         let closings = disk.open(CLOSINGS_FILE).map_err(unusable(CLOSINGS_FILE))?;
         let draw = disk.open_existing(DRAW_FILE).map_err(unusable(DRAW_FILE))?;
         let found = examine::examine(&bets, &closings, draw.as_ref(), should_stop)?;
-        let store = Store {
-            bets: mend(BETS_FILE, bets, found.bets_extent)?,
-            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
-            draw: found.draw,
-            agencies: found.agencies.iter().map(as_committed).collect(),
-            disk,
-            staged_agencies: Vec::new(),
-            staged_rows: Vec::new(),
-            staged_closings: Vec::new(),
-        };
-        if let Some(draw) = draw {
-            mend(DRAW_FILE, draw, found.draw_extent)?;
-        }
         let standings = found.agencies.values();
         let recovery = Recovery {
             bets: standings.clone().map(|standing| standing.tally.bets).sum(),
@@ -193,6 +169,19 @@ impl<D: Disk> Store<D> {
                 (DRAW_FILE, found.draw_extent.torn_bytes),
             ],
         };
+        let store = Store {
+            bets: mend(BETS_FILE, bets, found.bets_extent)?,
+            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
+            draw: found.draw,
+            committed: found.agencies,
+            disk,
+            staged: BTreeMap::new(),
+            staged_rows: Vec::new(),
+            staged_closings: Vec::new(),
+        };
+        if let Some(draw) = draw {
+            mend(DRAW_FILE, draw, found.draw_extent)?;
+        }
         Ok((store, recovery))
     }
 
@@ -202,27 +191,20 @@ impl<D: Disk> Store<D> {
             assert_eq!(bet.agency, agency, "a batch has bets of one agency");
             write_bet(bet, &mut self.staged_rows);
         }
-        let record = self.agencies.entry(agency).or_default();
-        assert!(
-            !record.staged.has_finished,
-            "nothing is stored behind a closing"
-        );
-        let tally = &mut record.staged.tally;
-        tally.add(bets.bets.len() as u64, &bets.encodings);
-        self.staged_agencies.push(agency);
+        let mut standing = self.standing(agency);
+        assert!(!standing.has_finished, "nothing is stored behind a closing");
+        standing.tally.add(bets.bets.len() as u64, &bets.encodings);
+        self.staged.insert(agency, standing);
     }
 
     /// Stages the closing of `agency`: it has finished, staged bets included.
     pub fn finish_agency(&mut self, agency: u32) {
-        let record = self.agencies.entry(agency).or_default();
-        assert!(!record.staged.has_finished, "an agency finishes once");
-        record.staged.has_finished = true;
-        Closing {
-            agency,
-            tally: record.staged.tally,
-        }
-        .write(&mut self.staged_closings);
-        self.staged_agencies.push(agency);
+        let mut standing = self.standing(agency);
+        assert!(!standing.has_finished, "an agency finishes once");
+        standing.has_finished = true;
+        let tally = standing.tally;
+        Closing { agency, tally }.write(&mut self.staged_closings);
+        self.staged.insert(agency, standing);
     }
 
     /// Bytes staged for the next commit.
@@ -232,8 +214,7 @@ impl<D: Disk> Store<D> {
 
     /// Whether something of `agency` waits for the next commit.
     pub fn has_staged(&self, agency: u32) -> bool {
-        let record = self.agencies.get(&agency);
-        record.is_some_and(|record| record.staged != record.committed)
+        self.staged.contains_key(&agency)
     }
 
     /// The bets of `agency`, staged ones included.
@@ -246,10 +227,10 @@ impl<D: Disk> Store<D> {
         self.standing(agency).has_finished
     }
 
-    /// The agencies that have finished, in order.
+    /// The agencies that have finished, in order, by closings that are committed.
     pub fn finished_agencies(&self) -> impl Iterator<Item = u32> {
-        let finished = self.agencies.iter();
-        let finished = finished.filter(|(_, record)| record.staged.has_finished);
+        let finished = self.committed.iter();
+        let finished = finished.filter(|(_, standing)| standing.has_finished);
         finished.map(|(agency, _)| *agency)
     }
 
@@ -273,17 +254,15 @@ impl<D: Disk> Store<D> {
         let result = self.try_commit(sync_bets);
         self.staged_rows.clear();
         self.staged_closings.clear();
-        for agency in self.staged_agencies.drain(..) {
-            if let Some(record) = self.agencies.get_mut(&agency) {
-                match &result {
-                    Ok(()) => record.committed = record.staged,
-                    Err(CommitError::ClosingsNotStored(_)) => {
-                        record.committed.tally = record.staged.tally;
-                        record.staged = record.committed;
-                    }
-                    Err(_) => record.staged = record.committed,
+        let staged = std::mem::take(&mut self.staged);
+        match &result {
+            Ok(()) => self.committed.extend(staged),
+            Err(CommitError::ClosingsNotStored(_)) => {
+                for (agency, standing) in staged {
+                    self.committed.entry(agency).or_default().tally = standing.tally;
                 }
             }
+            Err(_) => {}
         }
         result
     }
@@ -364,8 +343,9 @@ impl<D: Disk> Store<D> {
     }
 
     fn standing(&self, agency: u32) -> Standing {
-        let record = self.agencies.get(&agency);
-        record.map(|record| record.staged).unwrap_or_default()
+        let staged = self.staged.get(&agency);
+        let standing = staged.or_else(|| self.committed.get(&agency));
+        standing.copied().unwrap_or_default()
     }
 }
 

@@ -169,14 +169,25 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
 }
 
 /// A file, its contents, where ¶ ends a row, and what is said of it.
-const CORRUPTION: &str = "
+const CORRUPTION: &str = r#"
 bets.csv | {good}1,Ana,Paz¶{good} | line 2: 3 fields, expected 6
 bets.csv | {good}1,Ana,Paz¶ | line 2: 3 fields, expected 6
+bets.csv | 3,Ana,Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
+bets.csv | 3,"Ana",Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
+bets.csv | 3,"Ana",Paz,1,1999-03-17¶ | line 1: 5 fields, expected 6
+bets.csv | 3,"Ana,Paz,1,1999-03-17,7¶ | line 1: 2 fields, expected 6
 bets.csv | {good}¶{good} | line 2: 1 fields, expected 6
 bets.csv | {good of Unix}{good} | line 1: expected a row
 bets.csv | {good}{long}¶ | line 2: expected a row
 bets.csv | {good}{long} | line 2: expected a row
-bets.csv | 1,Ana,Paz,1,1999-02-30,7¶ | line 1: birthdate \"1999-02-30\"
+bets.csv | 0,Ana,Paz,1,1999-03-17,7¶ | line 1: agency "0" is not valid
+bets.csv | x,Ana,Paz,1,1999-03-17,7¶ | line 1: agency "x" is not valid
+bets.csv | 1,Ana,Paz,1,1999-02-30,7¶ | line 1: birthdate "1999-02-30"
+bets.csv | 03,Ana,Paz,1,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ana,Paz,01,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ana,Paz,1,1999-03-17,07¶ | line 1: not written as expected
+bets.csv | 3,"Ana",Paz,1,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ju"an,Paz,1,1999-03-17,7¶ | line 1: not written as expected
 bets.csv | A note that somebody left by mistake. | line 1: expected a row
 bets.csv | {good}1,Ana,Paz,0 | line 2: expected a row
 closings.csv | 1,2,3¶ | line 1: agency 1 finished with 2 bets of CRC 3, but
@@ -185,10 +196,16 @@ closings.csv | 1,1,{crc}¶1,1,{crc}¶ | line 2: a second row for the same
 closings.csv | 3,0¶ | line 1: 2 fields, expected 3
 closings.csv | 1,1,{crc}¶note | line 2: expected a row
 closings.csv | 1,1,1,1 | line 1: expected a row
+closings.csv | 1,1,{crc},¶ | line 1: 4 fields, expected 3
+closings.csv | x,1,2¶ | line 1: agency "x" is not valid
+closings.csv | 0,0,0¶ | line 1: agency "0" is not valid
+closings.csv | 1,-1,2¶ | line 1: bets "-1" is not valid
+closings.csv | 1,1,4294967296¶ | line 1: crc32 "4294967296" is not valid
+closings.csv | 01,1,{crc}¶ | line 1: not written as expected
 draw.csv | 7,2,3,2¶7,2,3,2¶ | line 2: a second row for the same
 draw.csv | 7,2,3¶ | line 1: 3 fields, expected 4
-draw.csv | 7,2,3,x¶ | line 1: winners \"x\" is not valid
-draw.csv | , | line 1: expected a row";
+draw.csv | 7,2,3,x¶ | line 1: winners "x" is not valid
+draw.csv | , | line 1: expected a row"#;
 
 #[test]
 fn corruption_is_refused_by_file_and_line_and_left_as_it_is() {
