@@ -14,13 +14,10 @@
 
 use crate::bet::{Bet, InvalidBet};
 use crate::date;
-use crate::name::{NAME_BYTES_MAX, Name};
+use crate::name::Name;
 
 /// Bytes of a bet besides its names, and so the fewest bytes that its fields take.
 pub const BET_BYTES_MIN: usize = 4 + 4 + 4 + 4 + 8 + 4;
-
-/// The most bytes that a valid bet takes.
-pub const BET_BYTES_MAX: usize = BET_BYTES_MIN + 2 * NAME_BYTES_MAX;
 
 /// The number of bytes that [`encode`] appends.
 pub fn encoded_bytes(bet: &Bet<'_>) -> usize {

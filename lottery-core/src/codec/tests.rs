@@ -153,23 +153,18 @@ fn rows(table: &'static str) -> Vec<(&'static Dialect, Vec<(&'static str, &'stat
 
 fn bytes(text: &str) -> Vec<u8> {
     let text = text.replace("{bet}", NATIVE_BET);
-    let mut rest = text.as_bytes();
-    let mut bytes = Vec::new();
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        let (byte, taken) = match (first, rest.first()) {
-            (b'\\', Some(b'x')) => (
-                u8::from_str_radix(&text[text.len() - rest.len()..][1..3], 16).unwrap(),
-                3,
-            ),
-            (b'\\', Some(b'0')) => (0, 1),
-            (b'\\', Some(b'n')) => (b'\n', 1),
-            (b'\\', Some(b'r')) => (b'\r', 1),
-            (b'\\', Some(b't')) => (b'\t', 1),
-            _ => (*first, 0),
+    let mut pieces = text.split('\\');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (byte, rest) = match piece.split_at(1) {
+            ("x", rest) => (u8::from_str_radix(&rest[..2], 16).unwrap(), &rest[2..]),
+            ("0", rest) => (0, rest),
+            ("n", rest) => (b'\n', rest),
+            ("r", rest) => (b'\r', rest),
+            (_, rest) => (b'\t', rest),
         };
         bytes.push(byte);
-        rest = &rest[taken..];
+        bytes.extend_from_slice(rest.as_bytes());
     }
     bytes
 }

@@ -35,7 +35,7 @@ pub struct Draw {
 
 impl Draw {
     /// A draw over the first `end` bytes of `bets.csv`, which must end with a whole row.
-    pub fn new(winning_number: u32, end: u64) -> Draw {
+    pub(super) fn new(winning_number: u32, end: u64) -> Draw {
         let mut ending = format!(",{winning_number}").into_bytes();
         ending.extend_from_slice(ROW_END);
         Draw {
@@ -49,12 +49,7 @@ impl Draw {
     }
 
     /// Looks at the next slice of `file`. Returns the winners when that was the last.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read, or is no longer what the store wrote; the draw may be advanced
-    /// again, and goes on from the same place.
-    pub fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
+    pub(super) fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
         let wanted = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = wanted.min(self.buffer.len());
         let filled = read_full(file, self.offset, &mut self.buffer[..wanted])?;
@@ -103,7 +98,7 @@ impl Draw {
 ///
 /// # Errors
 ///
-/// As [`Draw::advance`].
+/// As [`Store::advance_draw`](super::Store::advance_draw).
 pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
     let bytes = bets.bytes()?;
     let mut tail = vec![0; ROW_BYTES_MAX + ROW_END.len()];

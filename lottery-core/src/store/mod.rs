@@ -285,7 +285,8 @@ impl<D: Disk> Store<D> {
     ///
     /// # Errors
     ///
-    /// As [`Draw::advance`].
+    /// When the file cannot be read, or is no longer what the store wrote; the draw may be advanced
+    /// again, and goes on from the same place.
     pub fn advance_draw(&self, draw: &mut Draw) -> io::Result<Option<Winners>> {
         draw.advance(&self.bets.file)
     }
