@@ -56,28 +56,26 @@ pub enum Field {
 impl Field {
     /// What a valid value of this field looks like.
     pub const fn expected(self) -> &'static str {
+        self.words().1
+    }
+
+    /// Its name in complaints, and what is expected of it.
+    const fn words(self) -> (&'static str, &'static str) {
+        const A_NAME: &str = "1 to 255 bytes of UTF-8 without control characters";
         match self {
-            Field::Agency => "a whole number from 1",
-            Field::FirstName | Field::LastName => {
-                "1 to 255 bytes of UTF-8 without control characters"
-            }
-            Field::Document => "a whole number from 1 to 4294967295",
-            Field::Birthdate => "a real date, YYYY-MM-DD, from 1900-01-01 on",
-            Field::Number => "a whole number from 0 to 9999",
+            Field::Agency => ("agency", "a whole number from 1"),
+            Field::FirstName => ("first_name", A_NAME),
+            Field::LastName => ("last_name", A_NAME),
+            Field::Document => ("document", "a whole number from 1 to 4294967295"),
+            Field::Birthdate => ("birthdate", "a real date, YYYY-MM-DD, from 1900-01-01 on"),
+            Field::Number => ("number", "a whole number from 0 to 9999"),
         }
     }
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Field::Agency => "agency",
-            Field::FirstName => "first_name",
-            Field::LastName => "last_name",
-            Field::Document => "document",
-            Field::Birthdate => "birthdate",
-            Field::Number => "number",
-        })
+        formatter.write_str(self.words().0)
     }
 }
 
