@@ -191,26 +191,16 @@ pub fn has_won(bet: &Bet<'_>, winning_number: u32) -> bool {
     bet.number == winning_number
 }
 
-/// Digits of a number that is read at all: so many fit an `u64`, whatever they are.
-const DECIMAL_DIGITS_MAX: usize = 19;
-
 /// Reads decimal digits, and nothing but digits, that fit an `u32`.
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > DECIMAL_DIGITS_MAX {
+    if text.is_empty() {
         return None;
     }
-    let mut value = 0_u64;
-    let mut is_decimal = true;
-    for byte in text {
+    text.iter().try_fold(0_u32, |value, byte| {
         let digit = byte.wrapping_sub(b'0');
-        is_decimal &= digit <= 9;
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-    }
-    if is_decimal {
-        u32::try_from(value).ok()
-    } else {
-        None
-    }
+        let tens = value.checked_mul(10).filter(|_| digit <= 9)?;
+        tens.checked_add(u32::from(digit))
+    })
 }
 
 #[cfg(test)]

@@ -44,14 +44,18 @@ fn encode_name(name: Name<'_>, out: &mut Vec<u8>) {
 
 /// Reads the agency and the bet of an encoding that takes up all of `bytes`; `None` when its fields do
 /// not add up to them.
+#[inline]
 pub fn decode(mut bytes: &[u8]) -> Option<(u32, Result<Bet<'_>, InvalidBet>)> {
     let agency = u32::from_be_bytes(take(&mut bytes)?);
     let names = [take_name(&mut bytes)?, take_name(&mut bytes)?];
     let document = u32::from_be_bytes(take(&mut bytes)?);
     let birthdate = i64::from_be_bytes(take(&mut bytes)?);
     let number = u32::from_be_bytes(take(&mut bytes)?);
+    if !bytes.is_empty() {
+        return None;
+    }
     let bet = Bet::from_values(agency, names, document, birthdate, number);
-    bytes.is_empty().then_some((agency, bet))
+    Some((agency, bet))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

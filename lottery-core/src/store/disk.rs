@@ -20,7 +20,8 @@ pub trait Disk {
     /// As [`Disk::open`], where a missing file stays missing.
     fn open_existing(&self, name: &str) -> io::Result<Option<Self::File>>;
 
-    /// Whether `file` is still the one under this name: not removed, renamed or replaced.
+    /// Whether `file` is still the one under this name: not renamed or replaced. An error when no file
+    /// has this name.
     fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
@@ -114,10 +115,7 @@ impl Disk for Folder {
     }
 
     fn still_has(&self, name: &str, file: &File) -> io::Result<bool> {
-        let named = match fs::metadata(self.path.join(name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            result => result?,
-        };
+        let named = fs::metadata(self.path.join(name))?;
         let open = file.metadata()?;
         Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
     }

@@ -8,7 +8,7 @@ use memchr::memrchr;
 
 use super::disk::DiskFile;
 use super::examine::read_full;
-use super::row::{ROW_BYTES_MAX, ROW_END, RowReader};
+use super::row::{LINE_BYTES_MAX, ROW_BYTES_MAX, ROW_END, RowReader};
 use crate::bet::has_won;
 
 /// The DNIs of each agency's winning bets, in the order in which the bets were stored.
@@ -101,7 +101,7 @@ impl Draw {
 /// As [`Store::advance_draw`](super::Store::advance_draw).
 pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
     let bytes = bets.bytes()?;
-    let mut tail = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+    let mut tail = vec![0; LINE_BYTES_MAX];
     let start = bytes.saturating_sub(tail.len() as u64);
     let read = read_full(bets, start, &mut tail)?;
     let end = memrchr(b'\n', &tail[..read]).map_or(0, |last| start + last as u64 + 1);

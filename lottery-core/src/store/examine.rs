@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::disk::DiskFile;
 use super::row::{
-    Closing, DrawRecord, InvalidRow, ROW_BYTES_MAX, ROW_END, RowReader, is_beginning_of_bet,
+    Closing, DrawRecord, InvalidRow, LINE_BYTES_MAX, RowReader, is_beginning_of_bet,
     is_beginning_of_numbers,
 };
 use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, OpenError};
@@ -196,7 +196,7 @@ impl<F: DiskFile> Rows<'_, F> {
             file: self.file,
             offset: 0,
         };
-        let mut lines = Lines::new(content, ROW_BYTES_MAX + ROW_END.len());
+        let mut lines = Lines::new(content, LINE_BYTES_MAX);
         loop {
             let result = match lines.next_line().map_err(|error| self.unreadable(error))? {
                 None => break,
@@ -239,7 +239,7 @@ impl<F: DiskFile> Rows<'_, F> {
         let unreadable = |error| self.unreadable(error);
         let length = self.file.bytes().map_err(unreadable)?;
         let torn_bytes = length - offset.min(length);
-        let mut row = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+        let mut row = vec![0; LINE_BYTES_MAX];
         let read = read_full(self.file, offset, &mut row).map_err(unreadable)?;
         let zero = memchr(0, &row[..read]);
         if !(self.is_beginning)(&row[..zero.unwrap_or(read)]) {

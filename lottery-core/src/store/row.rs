@@ -18,6 +18,9 @@ pub const ROW_END: &[u8] = b"\r\n";
 /// two names of nothing but quotes.
 pub const ROW_BYTES_MAX: usize = 10 + 10 + 4 + date::ISO_BYTES + 5 + 2 * (2 * NAME_BYTES_MAX + 2);
 
+/// The most bytes of a row with its end.
+pub const LINE_BYTES_MAX: usize = ROW_BYTES_MAX + ROW_END.len();
+
 /// Appends `agency,first_name,last_name,document,birthdate,number` and the row's end.
 pub fn write_bet(bet: &Bet<'_>, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
@@ -318,6 +321,6 @@ mod tests {
             number: 9999,
             ..bet(&quotes, &quotes)
         };
-        assert_eq!(written(&longest).len(), ROW_BYTES_MAX + ROW_END.len());
+        assert_eq!(written(&longest).len(), LINE_BYTES_MAX);
     }
 }

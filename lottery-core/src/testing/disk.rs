@@ -406,8 +406,9 @@ mod tests {
     #[test]
     fn a_power_cut_spares_what_was_synced_and_takes_any_sector_of_the_rest() {
         let mut found = BTreeSet::new();
+        let statistics = Statistics::default();
         for seed in 0..2_000 {
-            let disk = SimDisk::new(Rng::with_seed(seed), Statistics::default());
+            let disk = SimDisk::new(Rng::with_seed(seed), statistics.clone());
             let _file = written(&disk);
             disk.restart(true);
             let sectors = disk.cached(FILE);
@@ -427,5 +428,12 @@ mod tests {
         ] {
             assert!(found.contains(sectors), "{sectors:?}");
         }
+        statistics.add_times("nothing", 0);
+        assert!(statistics.counts().into_keys().eq([
+            "sectors lost within an append",
+            "torn records",
+            "unsynced bytes lost",
+            "zeros left by a power cut",
+        ]));
     }
 }
