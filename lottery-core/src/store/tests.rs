@@ -416,6 +416,10 @@ fn the_draw_finds_winners_across_slices_and_only_in_the_last_field() {
     };
     assert_eq!(winners, expected);
     assert_eq!(draw(&store, 9999), Winners::new());
+    let mut file = disk.open(BETS_FILE).unwrap();
+    file.write_at(0, &[b'x'; draw::SLICE_BYTES]).unwrap();
+    let error = store.advance_draw(&mut store.begin_draw(57)).unwrap_err();
+    assert!(error.to_string().contains("without an end"), "{error}");
     disk.cut(BETS_FILE, 1000);
     let error = store.advance_draw(&mut store.begin_draw(57)).unwrap_err();
     assert!(error.to_string().contains("shorter"), "{error}");
