@@ -148,13 +148,15 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
     // What no append can have left is corruption; zeros alone may be the room made for one.
     let row = row(1, 10, 7);
     let append_bytes_max = APPEND_BYTES_MAX as usize;
-    for (behind, length, is_torn) in [
-        (b'x', append_bytes_max, true),
-        (b'x', append_bytes_max + 1, false),
-        (0, append_bytes_max + 1, true),
+    for (behind, last, length, is_torn) in [
+        (b'x', b'x', append_bytes_max, true),
+        (b'x', b'x', append_bytes_max + 1, false),
+        (0, 0, append_bytes_max + 1, true),
+        (0, b'x', append_bytes_max + 1, false),
     ] {
         let mut torn = vec![behind; length];
         torn[..2].copy_from_slice(b"1\0");
+        torn[length - 1] = last;
         let disk = disk_with(&[(BETS_FILE, &[row.as_bytes(), &torn].concat())]);
         let opened = Store::open(disk.clone(), || false);
         assert_eq!(opened.is_ok(), is_torn, "{:?}", opened.err());
