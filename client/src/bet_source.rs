@@ -58,9 +58,8 @@ impl SingleBet {
     }
 
     pub fn bet(&self) -> Bet<'_> {
-        let bet = encoding::decode(&self.encoding).map(|bet| bet.check());
-        let valid = "it was a valid bet that was encoded";
-        bet.expect(valid).expect(valid)
+        let bet = encoding::decode(&self.encoding).and_then(|(_, bet)| bet.ok());
+        bet.expect("it was a valid bet that was encoded")
     }
 }
 

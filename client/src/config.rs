@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, ValueEnum};
 use log::LevelFilter;
-use lottery_core::bet::{Bet, BetText, Field};
+use lottery_core::bet::{Bet, Field};
 use lottery_program::Complaint;
 use lottery_program::settings::{Entries, Settings, SettingsFile};
 use lottery_program::values::{Parsed, duration, level, number, text, timeout, whole};
@@ -179,22 +179,18 @@ impl Config {
         if self.mode != Mode::SingleBet {
             return Ok(None);
         }
-        let bytes = |field| settings.text(field).unwrap_or_default().as_bytes();
-        let text = BetText {
-            first_name: bytes("bettor_nombre"),
-            last_name: bytes("bettor_apellido"),
-            document: bytes("bettor_documento"),
-            birthdate: bytes("bettor_nacimiento"),
-            number: bytes("bettor_numero"),
-        };
-        let bet = Bet::from_text(self.id, &text).map_err(|invalid| {
+        let keys = [
+            "bettor_nombre",
+            "bettor_apellido",
+            "bettor_documento",
+            "bettor_nacimiento",
+            "bettor_numero",
+        ];
+        let fields = keys.map(|key| settings.text(key).unwrap_or_default().as_bytes());
+        let bet = Bet::from_text(self.id, fields).map_err(|invalid| {
             let at_fault = match invalid.field {
-                Field::FirstName => "bettor_nombre",
-                Field::LastName => "bettor_apellido",
-                Field::Document => "bettor_documento",
-                Field::Birthdate => "bettor_nacimiento",
-                Field::Number => "bettor_numero",
                 Field::Agency => "id",
+                field => keys[field as usize - 1],
             };
             settings.complaint(at_fault, invalid.field.expected())
         })?;

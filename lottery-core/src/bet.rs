@@ -1,9 +1,8 @@
 //! A bet, the rules that make it valid, and the complaint about one that is not.
 //!
 //! A bet comes from a stranger, as text or as bytes, and becomes a [`Bet`] only by passing the
-//! rules: [`Bet::from_text`] for the fields of a CSV row or of the environment, and
-//! [`UncheckedBet::check`] for what a codec found in a message. Holding a `Bet` therefore means
-//! that it is valid, and nobody checks it twice.
+//! rules: [`Bet::from_text`] for the fields of a row, and [`encoding::decode`](crate::encoding::decode)
+//! for bytes. Holding a `Bet` therefore means that it is valid, and nobody checks it twice.
 
 use std::fmt;
 
@@ -37,39 +36,7 @@ pub struct Bet<'a> {
     pub number: u32,
 }
 
-/// A bet as a message or a file claims it, before anybody looked whether it makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UncheckedBet<'a> {
-    /// The claimed agency.
-    pub agency: u32,
-    /// Bytes that should be UTF-8.
-    pub first_name: &'a [u8],
-    /// Bytes that should be UTF-8.
-    pub last_name: &'a [u8],
-    /// The claimed DNI.
-    pub document: u32,
-    /// The claimed Unix time, in seconds, of the birthdate's midnight UTC.
-    pub birthdate: i64,
-    /// The claimed number.
-    pub number: u32,
-}
-
-/// The fields of a bet as text, in the order in which the files have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BetText<'a> {
-    /// Bytes that should be UTF-8.
-    pub first_name: &'a [u8],
-    /// Bytes that should be UTF-8.
-    pub last_name: &'a [u8],
-    /// Decimal digits.
-    pub document: &'a [u8],
-    /// `YYYY-MM-DD`.
-    pub birthdate: &'a [u8],
-    /// Decimal digits.
-    pub number: &'a [u8],
-}
-
-/// A field of a bet, by the name that complaints give it.
+/// A field of a bet, by the name that complaints give it, in the order of `bets.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The agency's number.
@@ -89,28 +56,26 @@ pub enum Field {
 impl Field {
     /// What a valid value of this field looks like.
     pub const fn expected(self) -> &'static str {
+        self.words().1
+    }
+
+    /// Its name in complaints, and what is expected of it.
+    const fn words(self) -> (&'static str, &'static str) {
+        const A_NAME: &str = "1 to 255 bytes of UTF-8 without control characters";
         match self {
-            Field::Agency => "a whole number from 1",
-            Field::FirstName | Field::LastName => {
-                "1 to 255 bytes of UTF-8 without control characters"
-            }
-            Field::Document => "a whole number from 1 to 4294967295",
-            Field::Birthdate => "a real date, YYYY-MM-DD, from 1900-01-01 on",
-            Field::Number => "a whole number from 0 to 9999",
+            Field::Agency => ("agency", "a whole number from 1"),
+            Field::FirstName => ("first_name", A_NAME),
+            Field::LastName => ("last_name", A_NAME),
+            Field::Document => ("document", "a whole number from 1 to 4294967295"),
+            Field::Birthdate => ("birthdate", "a real date, YYYY-MM-DD, from 1900-01-01 on"),
+            Field::Number => ("number", "a whole number from 0 to 9999"),
         }
     }
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Field::Agency => "agency",
-            Field::FirstName => "first_name",
-            Field::LastName => "last_name",
-            Field::Document => "document",
-            Field::Birthdate => "birthdate",
-            Field::Number => "number",
-        })
+        formatter.write_str(self.words().0)
     }
 }
 
@@ -134,82 +99,89 @@ impl InvalidBet {
         let value = text.chars().take(Self::VALUE_CHARS_MAX).collect();
         InvalidBet { field, value }
     }
-
-    fn of_number(field: Field, value: impl fmt::Display) -> InvalidBet {
-        InvalidBet::new(field, value.to_string().as_bytes())
-    }
 }
 
-impl<'a> UncheckedBet<'a> {
-    /// The bet, when it is valid. Whether the agency takes part is not a
-    /// matter of the bet and is left to the central.
+impl<'a> Bet<'a> {
+    /// The bet of `agency` that the fields spell, when it is valid. They are, in the order of the files,
+    /// the first name, the last name, the document, the birthdate as `YYYY-MM-DD`, and the number.
+    ///
+    /// # Errors
+    ///
+    /// The first field that cannot be read or breaks a rule.
+    ///
+    /// ```
+    /// use lottery_core::bet::{Bet, Field};
+    ///
+    /// let fields = ["Santiago Lionel", "Núñez", "30904465", "1999-02-30", "2201"];
+    /// let complaint = Bet::from_text(1, fields.map(str::as_bytes)).unwrap_err();
+    /// assert_eq!(complaint.field, Field::Birthdate);
+    /// ```
+    #[inline]
+    pub fn from_text(agency: u32, fields: [&'a [u8]; 5]) -> Result<Bet<'a>, InvalidBet> {
+        let [first_name, last_name, document, birthdate, number] = fields;
+        let document = parse_decimal(document);
+        let birthdate = date::parse_iso(birthdate);
+        let number = parse_decimal(number);
+        let bet = Bet::new(agency, [first_name, last_name], document, birthdate, number);
+        bet.map_err(|field| match field {
+            Field::Agency => InvalidBet::new(field, agency.to_string().as_bytes()),
+            _ => InvalidBet::new(field, fields[field as usize - 1]),
+        })
+    }
+
+    /// The bet of these values, when it is valid; `birthdate` is a Unix time in seconds.
     ///
     /// # Errors
     ///
     /// The first field that breaks a rule.
-    pub fn check(&self) -> Result<Bet<'a>, InvalidBet> {
-        let birthdate = date::from_unix_midnight(self.birthdate)
-            .filter(|day| *day >= BIRTHDATE_MIN)
-            .ok_or_else(|| InvalidBet::of_number(Field::Birthdate, self.birthdate))?;
-        if self.agency == 0 {
-            return Err(InvalidBet::of_number(Field::Agency, self.agency));
-        }
-        if self.document == 0 {
-            return Err(InvalidBet::of_number(Field::Document, self.document));
-        }
-        if self.number > NUMBER_MAX {
-            return Err(InvalidBet::of_number(Field::Number, self.number));
-        }
-        Ok(Bet {
-            agency: self.agency,
-            first_name: check_name(Field::FirstName, self.first_name)?,
-            last_name: check_name(Field::LastName, self.last_name)?,
-            document: self.document,
-            birthdate,
-            number: self.number,
+    #[inline]
+    pub(crate) fn from_values(
+        agency: u32,
+        names: [&'a [u8]; 2],
+        document: u32,
+        birthdate: i64,
+        number: u32,
+    ) -> Result<Bet<'a>, InvalidBet> {
+        let day = date::from_unix_midnight(birthdate);
+        let bet = Bet::new(agency, names, Some(document), day, Some(number));
+        bet.map_err(|field| {
+            let value = match field {
+                Field::Agency => agency.to_string(),
+                Field::FirstName => return InvalidBet::new(field, names[0]),
+                Field::LastName => return InvalidBet::new(field, names[1]),
+                Field::Document => document.to_string(),
+                Field::Birthdate => birthdate.to_string(),
+                Field::Number => number.to_string(),
+            };
+            InvalidBet::new(field, value.as_bytes())
         })
     }
-}
 
-impl<'a> Bet<'a> {
-    /// The bet that the fields spell for `agency`, when it is valid.
-    ///
-    /// # Errors
-    ///
-    /// The first field, in the order of the file, that cannot be read or breaks a rule.
-    ///
-    /// ```
-    /// use lottery_core::bet::{Bet, BetText, Field};
-    ///
-    /// let row = BetText {
-    ///     first_name: "Santiago Lionel".as_bytes(),
-    ///     last_name: "Núñez".as_bytes(),
-    ///     document: b"30904465",
-    ///     birthdate: b"1999-02-30",
-    ///     number: b"2201",
-    /// };
-    /// let complaint = Bet::from_text(1, &row).unwrap_err();
-    /// assert_eq!(complaint.field, Field::Birthdate);
-    /// ```
+    /// The rules. Whether the agency takes part is not a matter of the bet and is left to the central.
     #[inline]
-    pub fn from_text(agency: u32, text: &BetText<'a>) -> Result<Bet<'a>, InvalidBet> {
-        let invalid = |field, value| move || InvalidBet::new(field, value);
+    fn new(
+        agency: u32,
+        [first_name, last_name]: [&'a [u8]; 2],
+        document: Option<u32>,
+        birthdate: Option<Date>,
+        number: Option<u32>,
+    ) -> Result<Bet<'a>, Field> {
         if agency == 0 {
-            return Err(InvalidBet::of_number(Field::Agency, agency));
+            return Err(Field::Agency);
         }
         Ok(Bet {
             agency,
-            first_name: check_name(Field::FirstName, text.first_name)?,
-            last_name: check_name(Field::LastName, text.last_name)?,
-            document: parse_decimal(text.document)
+            first_name: Name::new(first_name).ok_or(Field::FirstName)?,
+            last_name: Name::new(last_name).ok_or(Field::LastName)?,
+            document: document
                 .filter(|document| *document >= 1)
-                .ok_or_else(invalid(Field::Document, text.document))?,
-            birthdate: date::parse_iso(text.birthdate)
+                .ok_or(Field::Document)?,
+            birthdate: birthdate
                 .filter(|day| *day >= BIRTHDATE_MIN)
-                .ok_or_else(invalid(Field::Birthdate, text.birthdate))?,
-            number: parse_decimal(text.number)
+                .ok_or(Field::Birthdate)?,
+            number: number
                 .filter(|number| *number <= NUMBER_MAX)
-                .ok_or_else(invalid(Field::Number, text.number))?,
+                .ok_or(Field::Number)?,
         })
     }
 }
@@ -219,31 +191,16 @@ pub fn has_won(bet: &Bet<'_>, winning_number: u32) -> bool {
     bet.number == winning_number
 }
 
-/// Digits of a number that is read at all: so many fit an `u64`, whatever they are.
-const DECIMAL_DIGITS_MAX: usize = 19;
-
 /// Reads decimal digits, and nothing but digits, that fit an `u32`.
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > DECIMAL_DIGITS_MAX {
+    if text.is_empty() {
         return None;
     }
-    let mut value = 0_u64;
-    let mut is_decimal = true;
-    for byte in text {
+    text.iter().try_fold(0_u32, |value, byte| {
         let digit = byte.wrapping_sub(b'0');
-        is_decimal &= digit <= 9;
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-    }
-    if is_decimal {
-        u32::try_from(value).ok()
-    } else {
-        None
-    }
-}
-
-#[inline]
-fn check_name(field: Field, bytes: &[u8]) -> Result<Name<'_>, InvalidBet> {
-    Name::new(bytes).ok_or_else(|| InvalidBet::new(field, bytes))
+        let tens = value.checked_mul(10).filter(|_| digit <= 9)?;
+        tens.checked_add(u32::from(digit))
+    })
 }
 
 #[cfg(test)]
@@ -251,94 +208,76 @@ mod tests {
     use super::*;
     use crate::name::NAME_BYTES_MAX;
 
-    fn claim() -> UncheckedBet<'static> {
-        UncheckedBet {
-            agency: 1,
-            first_name: "Santiago Lionel".as_bytes(),
-            last_name: "Núñez".as_bytes(),
-            document: 30_904_465,
-            birthdate: date::unix_midnight(date!(1999 - 03 - 17)),
-            number: 2201,
-        }
-    }
-
-    fn text() -> BetText<'static> {
-        BetText {
-            first_name: "Santiago Lionel".as_bytes(),
-            last_name: "Núñez".as_bytes(),
-            document: b"30904465",
-            birthdate: b"1999-03-17",
-            number: b"2201",
-        }
-    }
+    const NAMES: [&[u8]; 2] = ["Santiago Lionel".as_bytes(), "Núñez".as_bytes()];
+    const TEXT: [&[u8]; 5] = [NAMES[0], NAMES[1], b"30904465", b"1999-03-17", b"2201"];
 
     #[test]
-    fn text_and_claim_of_the_same_bet_are_the_same_bet() {
-        assert_eq!(claim().check(), Bet::from_text(1, &text()));
-        let invalid = Bet::from_text(0, &text()).unwrap_err();
-        assert_eq!(invalid.field, Field::Agency);
+    fn text_and_values_of_the_same_bet_are_the_same_bet() {
+        let values = Bet::from_values(1, NAMES, 30_904_465, 921_628_800, 2201);
+        assert_eq!(values, Bet::from_text(1, TEXT));
+        let bet = values.unwrap();
+        assert!(has_won(&bet, 2201) && !has_won(&bet, 7574));
     }
 
     #[test]
     fn the_bounds_of_every_field_are_inside_and_the_next_value_is_out() {
-        let names: [(bool, &[u8]); 6] = [
-            (true, &[b'a'; NAME_BYTES_MAX]),
-            (false, &[b'a'; NAME_BYTES_MAX + 1]),
-            (false, b""),
-            (false, b"a\nb"),
-            (false, b"\xc2\x85"),
-            (false, b"\xc3"),
-        ];
-        for (is_valid, name) in names {
-            let [mut first, mut last] = [claim(); 2];
-            first.first_name = name;
-            last.last_name = name;
-            for (claim, field) in [(first, Field::FirstName), (last, Field::LastName)] {
-                let complaint = claim.check().err().map(|invalid| invalid.field);
-                assert_eq!(complaint, (!is_valid).then_some(field), "{claim:?}");
-            }
-        }
-        let [first_day, last_day] = [BIRTHDATE_MIN, date!(9999 - 12 - 31)].map(date::unix_midnight);
-        let top = i64::from(u32::MAX);
-        for (field, is_valid, value) in [
-            (Field::Agency, true, top),
-            (Field::Agency, false, 0),
-            (Field::Document, true, top),
-            (Field::Document, false, 0),
-            (Field::Number, true, 0),
-            (Field::Number, true, 9999),
-            (Field::Number, false, 10_000),
-            (Field::Birthdate, true, first_day),
-            (Field::Birthdate, false, first_day - 86_400),
-            (Field::Birthdate, false, first_day + 1),
-            (Field::Birthdate, true, last_day),
-            (Field::Birthdate, false, last_day + 86_400),
+        let longest = "a".repeat(NAME_BYTES_MAX);
+        let too_long = "a".repeat(NAME_BYTES_MAX + 1);
+        for (at, is_valid, value) in [
+            (0, true, &longest[..]),
+            (0, false, &too_long),
+            (0, false, ""),
+            (1, true, &longest),
+            (1, false, &too_long),
+            (1, false, "a\nb"),
+            (1, false, "\u{85}"),
+            (2, true, "4294967295"),
+            (2, true, "1"),
+            (2, false, "0"),
+            (3, true, "1900-01-01"),
+            (3, false, "1899-12-31"),
+            (3, true, "9999-12-31"),
+            (4, true, "0"),
+            (4, true, "9999"),
+            (4, false, "10000"),
         ] {
-            let mut claim = claim();
-            match field {
-                Field::Agency => claim.agency = value as u32,
-                Field::Document => claim.document = value as u32,
-                Field::Number => claim.number = value as u32,
-                _ => claim.birthdate = value,
-            }
-            let complaint = claim.check().err().map(|invalid| invalid.field);
-            assert_eq!(complaint, (!is_valid).then_some(field), "{claim:?}");
+            let mut fields = TEXT;
+            fields[at] = value.as_bytes();
+            let at_fault = Bet::from_text(1, fields).err();
+            let at_fault = at_fault.map(|invalid| invalid.field as usize - 1);
+            assert_eq!(at_fault, (!is_valid).then_some(at), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_about_values_names_the_field_and_quotes_what_came() {
+        let day = 921_628_800;
+        for (agency, names, document, birthdate, number, complaint) in [
+            (u32::MAX, NAMES, u32::MAX, day, 9999, "valid"),
+            (0, NAMES, 7, day, 7, "agency \"0\""),
+            (1, [b"\xc3", NAMES[1]], 7, day, 7, "first_name \"\u{fffd}\""),
+            (1, [NAMES[0], b""], 7, day, 7, "last_name \"\""),
+            (1, NAMES, 0, day, 7, "document \"0\""),
+            (1, NAMES, 7, day + 1, 7, "birthdate \"921628801\""),
+            (
+                1,
+                NAMES,
+                7,
+                253_402_300_800,
+                7,
+                "birthdate \"253402300800\"",
+            ),
+            (1, NAMES, 7, day, 10_000, "number \"10000\""),
+        ] {
+            let bet = Bet::from_values(agency, names, document, birthdate, number);
+            let found = bet.map_or_else(|invalid| invalid.to_string(), |_| "valid".into());
+            assert!(found.starts_with(complaint), "{found}");
         }
     }
 
     #[test]
     fn numbers_in_text_are_digits_and_nothing_else() {
-        for value in [
-            "",
-            "-1",
-            "+1",
-            " 1",
-            "1 ",
-            "1.0",
-            "0x1",
-            "4294967296",
-            "99999999999999999999",
-        ] {
+        for value in "|-1|+1| 1|1 |1.0|0x1|4294967296|99999999999999999999".split('|') {
             assert_eq!(parse_decimal(value.as_bytes()), None, "{value:?}");
         }
         assert_eq!(parse_decimal(b"4294967295"), Some(u32::MAX));
@@ -347,28 +286,22 @@ mod tests {
 
     #[test]
     fn a_complaint_quotes_the_value_up_to_a_bound_and_says_what_was_expected() {
+        let mut fields = TEXT;
         let endless = "ñ".repeat(10_000);
-        let row = BetText {
-            last_name: endless.as_bytes(),
-            ..text()
-        };
-        let complaint = Bet::from_text(1, &row).unwrap_err();
+        fields[1] = endless.as_bytes();
+        let complaint = Bet::from_text(1, fields).unwrap_err();
         assert_eq!(complaint.value.chars().count(), 64);
-        let row = BetText {
-            number: b"10000",
-            ..text()
-        };
-        let complaint = Bet::from_text(1, &row).unwrap_err();
+        fields = TEXT;
+        fields[4] = b"10000";
+        let complaint = Bet::from_text(1, fields).unwrap_err();
         assert_eq!(
             complaint.to_string(),
             "number \"10000\" is not valid, expected a whole number from 0 to 9999"
         );
-    }
-
-    #[test]
-    fn only_the_number_drawn_wins() {
-        let bet = claim().check().unwrap();
-        assert!(has_won(&bet, 2201));
-        assert!(!has_won(&bet, 7574));
+        let complaint = Bet::from_text(0, TEXT).unwrap_err();
+        assert_eq!(
+            (complaint.field, &complaint.value[..]),
+            (Field::Agency, "0")
+        );
     }
 }

@@ -76,6 +76,7 @@ mod tests {
     #[test]
     fn every_day_of_the_betting_years_survives_both_forms() {
         let mut day = date!(1900 - 01 - 01);
+        assert_eq!(unix_midnight(day), -2_208_988_800);
         while day <= date!(2100 - 12 - 31) {
             let mut text = Vec::new();
             write_iso(day, &mut text);
@@ -87,28 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn unix_midnights_are_those_of_the_calendar() {
-        assert_eq!(unix_midnight(date!(1970 - 01 - 01)), 0);
-        assert_eq!(unix_midnight(date!(1999 - 03 - 17)), 921_628_800);
-        assert_eq!(unix_midnight(date!(1900 - 01 - 01)), -2_208_988_800);
-    }
-
-    #[test]
     fn what_is_not_a_day_is_refused() {
-        for text in [
-            "",
-            "1999-3-17",
-            "1999-02-30",
-            "1999-13-01",
-            "1999-00-10",
-            "1999-01-00",
-            "1999/01/01",
-            "99-01-01",
-            " 1999-01-01",
-            "1999-01-01 ",
-            "+999-01-01",
-            "19a9-01-01",
-        ] {
+        let forms = "|1999-3-17|1999/01/01|99-01-01| 1999-01-01|1999-01-01 |+999-01-01|19a9-01-01";
+        let days = "|1999-02-30|1999-13-01|1999-00-10|1999-01-00";
+        for text in forms.split('|').chain(days.split('|')) {
             assert_eq!(parse_iso(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(from_unix_midnight(1), None);

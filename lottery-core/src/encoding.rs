@@ -12,17 +12,12 @@
 //! All integers are big-endian. The CRC-32 that Welcome and `closings.csv` carry is over these bytes,
 //! bet after bet, with nothing in between.
 
-use thiserror::Error;
-
-use crate::bet::{Bet, UncheckedBet};
+use crate::bet::{Bet, InvalidBet};
 use crate::date;
-use crate::name::{NAME_BYTES_MAX, Name};
+use crate::name::Name;
 
 /// Bytes of a bet besides its names, and so the fewest bytes that its fields take.
 pub const BET_BYTES_MIN: usize = 4 + 4 + 4 + 4 + 8 + 4;
-
-/// The most bytes that a valid bet takes.
-pub const BET_BYTES_MAX: usize = BET_BYTES_MIN + 2 * NAME_BYTES_MAX;
 
 /// The number of bytes that [`encode`] appends.
 pub fn encoded_bytes(bet: &Bet<'_>) -> usize {
@@ -47,31 +42,20 @@ fn encode_name(name: Name<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
 }
 
-/// The bytes are not those of a bet: a name reaches past their end, or they go on behind the bet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a bet whose fields do not add up to its {0} bytes")]
-pub struct WrongLength(usize);
-
-/// Reads the fields of a bet that takes up all of `bytes`. Their values are not checked here.
-///
-/// # Errors
-///
-/// When the fields do not add up to the bytes.
-pub fn decode(bytes: &[u8]) -> Result<UncheckedBet<'_>, WrongLength> {
-    let mut rest = bytes;
-    let bet = take_fields(&mut rest).filter(|_| rest.is_empty());
-    bet.ok_or(WrongLength(bytes.len()))
-}
-
-fn take_fields<'a>(bytes: &mut &'a [u8]) -> Option<UncheckedBet<'a>> {
-    Some(UncheckedBet {
-        agency: u32::from_be_bytes(take(bytes)?),
-        first_name: take_name(bytes)?,
-        last_name: take_name(bytes)?,
-        document: u32::from_be_bytes(take(bytes)?),
-        birthdate: i64::from_be_bytes(take(bytes)?),
-        number: u32::from_be_bytes(take(bytes)?),
-    })
+/// Reads the agency and the bet of an encoding that takes up all of `bytes`; `None` when its fields do
+/// not add up to them.
+#[inline]
+pub fn decode(mut bytes: &[u8]) -> Option<(u32, Result<Bet<'_>, InvalidBet>)> {
+    let agency = u32::from_be_bytes(take(&mut bytes)?);
+    let names = [take_name(&mut bytes)?, take_name(&mut bytes)?];
+    let document = u32::from_be_bytes(take(&mut bytes)?);
+    let birthdate = i64::from_be_bytes(take(&mut bytes)?);
+    let number = u32::from_be_bytes(take(&mut bytes)?);
+    if !bytes.is_empty() {
+        return None;
+    }
+    let bet = Bet::from_values(agency, names, document, birthdate, number);
+    Some((agency, bet))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -117,17 +101,17 @@ mod tests {
         encode(&bet, &mut out);
         assert_eq!(out, VECTOR[..34]);
         assert_eq!(encoded_bytes(&bet), 34);
-        assert_eq!(decode(&out).unwrap().check(), Ok(bet));
+        assert_eq!(decode(&out), Some((1, Ok(bet))));
     }
 
     #[test]
     fn a_bet_that_is_cut_or_longer_or_claims_four_gigabytes_is_malformed() {
         for length in 0..34 {
-            assert_eq!(decode(&VECTOR[..length]), Err(WrongLength(length)));
+            assert_eq!(decode(&VECTOR[..length]), None);
         }
-        assert_eq!(decode(&VECTOR), Err(WrongLength(35)));
+        assert_eq!(decode(&VECTOR), None);
         let mut huge_name = VECTOR[..34].to_vec();
         huge_name[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
-        assert_eq!(decode(&huge_name), Err(WrongLength(34)));
+        assert_eq!(decode(&huge_name), None);
     }
 }

@@ -1,8 +1,6 @@
 //! A file as lines, read in large pieces and never held whole.
 
-use std::io::{self, ErrorKind, Read, Seek};
-
-use memchr::memchr;
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -14,52 +12,43 @@ pub enum Line<'a> {
     Whole(&'a [u8]),
     /// What follows the last line feed of the file.
     Unended(&'a [u8]),
-    /// The first bytes of a line that is longer than the bound; the rest of it comes next.
+    /// The first bytes, one more than the bound, of a longer line; the rest of it comes next.
     Cut(&'a [u8]),
 }
 
-/// Gives the lines of a file one after the other, where they lie in its buffer.
+/// Gives the lines of a file one after the other.
 ///
 /// ```
 /// use lottery_core::lines::{Line, Lines};
 /// let mut lines = Lines::new(&b"one\nhundred\nthree"[..], 5);
 /// assert_eq!(lines.next_line()?, Some(Line::Whole(b"one")));
-/// assert_eq!(lines.next_line()?, Some(Line::Cut(b"hundr")));
-/// assert_eq!(lines.next_line()?, Some(Line::Whole(b"ed")));
+/// assert_eq!(lines.next_line()?, Some(Line::Cut(b"hundre")));
+/// assert_eq!(lines.next_line()?, Some(Line::Whole(b"d")));
 /// assert_eq!(lines.next_line()?, Some(Line::Unended(b"three")));
 /// assert_eq!(lines.next_line()?, None);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Lines<R> {
-    input: R,
-    buffer: Box<[u8]>,
-    /// The part of the buffer that was read and not given out yet.
-    start: usize,
-    end: usize,
-    /// Whether that part begins inside a line.
-    is_cut: bool,
+    input: BufReader<R>,
     line_bytes_max: usize,
-    /// Bytes before what was given last.
+    /// What was given last, its line feed included.
+    line: Vec<u8>,
+    /// Whether more of that line comes next.
+    is_cut: bool,
     offset: u64,
-    /// Bytes of what was given last, its line feed included.
-    given_bytes: u64,
     number: u64,
 }
 
 impl<R: Read> Lines<R> {
-    /// The lines of `input`; one of more than `line_bytes_max` bytes comes in pieces of as many.
+    /// The lines of `input`; one of more than `line_bytes_max` bytes comes in pieces.
     pub fn new(input: R, line_bytes_max: usize) -> Lines<R> {
-        assert!(line_bytes_max < READ_BYTES, "a line fits the buffer");
         Lines {
-            input,
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
-            start: 0,
-            end: 0,
-            is_cut: false,
+            input: BufReader::with_capacity(READ_BYTES, input),
             line_bytes_max,
+            line: Vec::new(),
+            is_cut: false,
             offset: 0,
-            given_bytes: 0,
             number: 0,
         }
     }
@@ -70,35 +59,19 @@ impl<R: Read> Lines<R> {
     ///
     /// Whatever the system says.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
-        self.offset += self.given_bytes;
-        self.given_bytes = 0;
+        self.offset += self.line.len() as u64;
         self.number += u64::from(!self.is_cut);
-        let most = self.line_bytes_max + 1;
-        let mut searched = 0;
-        let (length, has_end) = loop {
-            let unread = &self.buffer[self.start..self.end];
-            let within = &unread[..unread.len().min(most)];
-            if let Some(length) = memchr(b'\n', &within[searched..]) {
-                break (searched + length, true);
-            }
-            searched = within.len();
-            if searched == most || !self.refill()? {
-                break (searched.min(self.line_bytes_max), false);
-            }
-        };
-        self.is_cut = searched == most && !has_end;
-        if length == 0 && !has_end {
-            return Ok(None);
-        }
-        let line = &self.buffer[self.start..][..length];
-        let given = length + usize::from(has_end);
-        self.start += given;
-        self.given_bytes = given as u64;
-        Ok(Some(match (has_end, self.is_cut) {
-            (true, _) => Line::Whole(line),
-            (false, true) => Line::Cut(line),
-            (false, false) => Line::Unended(line),
-        }))
+        self.line.clear();
+        let mut within = (&mut self.input).take(self.line_bytes_max as u64 + 1);
+        within.read_until(b'\n', &mut self.line)?;
+        let has_end = self.line.ends_with(b"\n");
+        self.is_cut = self.line.len() > self.line_bytes_max && !has_end;
+        Ok(match self.line.strip_suffix(b"\n") {
+            Some(line) => Some(Line::Whole(line)),
+            None if self.line.is_empty() => None,
+            None if self.is_cut => Some(Line::Cut(&self.line)),
+            None => Some(Line::Unended(&self.line)),
+        })
     }
 
     /// The number of the line given last, from 1; at the end, of the one that would follow.
@@ -110,23 +83,6 @@ impl<R: Read> Lines<R> {
     pub fn offset(&self) -> u64 {
         self.offset
     }
-
-    /// Reads more behind what is unread; says whether there was any.
-    fn refill(&mut self) -> io::Result<bool> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        loop {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => {
-                    let read = result?;
-                    self.end += read;
-                    return Ok(read > 0);
-                }
-            }
-        }
-    }
 }
 
 impl<R: Seek> Lines<R> {
@@ -137,9 +93,9 @@ impl<R: Seek> Lines<R> {
     /// Whatever the system says.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.input.rewind()?;
-        (self.start, self.end) = (0, 0);
+        self.line.clear();
         self.is_cut = false;
-        (self.offset, self.given_bytes, self.number) = (0, 0, 0);
+        (self.offset, self.number) = (0, 0);
         Ok(())
     }
 }
@@ -148,22 +104,6 @@ impl<R: Seek> Lines<R> {
 mod tests {
     use super::*;
     use std::io::Cursor;
-
-    /// Gives its bytes out one at a time, so that every line is cut everywhere.
-    struct Trickle(Cursor<Vec<u8>>);
-
-    impl Read for Trickle {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let room = buffer.len().min(1);
-            self.0.read(&mut buffer[..room])
-        }
-    }
-
-    impl Seek for Trickle {
-        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-            self.0.seek(to)
-        }
-    }
 
     /// Each line's number, offset and bytes, in text.
     fn told(lines: &mut Lines<impl Read>) -> Vec<String> {
@@ -181,42 +121,28 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_with_number_and_offset_however_they_are_cut_and_a_second_time_alike() {
+    fn lines_come_with_number_and_offset_and_a_second_time_alike() {
         let cases: [(&str, &[&str]); 7] = [
             ("", &["1@0"]),
             ("a\n", &["1@0 a.", "2@2"]),
             ("\n\nb", &["1@0 .", "2@1 .", "3@2 b", "4@3"]),
             (
                 "12345\n123456\nc\n",
-                &["1@0 12345.", "2@6 12345…", "2@11 6.", "3@13 c.", "4@15"],
+                &["1@0 12345.", "2@6 123456…", "2@12 .", "3@13 c.", "4@15"],
             ),
-            ("a\n12345678", &["1@0 a.", "2@2 12345…", "2@7 678", "3@10"]),
-            ("1234567890", &["1@0 12345…", "1@5 67890", "2@10"]),
+            ("a\n12345678", &["1@0 a.", "2@2 123456…", "2@8 78", "3@10"]),
+            ("1234567890", &["1@0 123456…", "1@6 7890", "2@10"]),
             (
-                "12345678901\n",
-                &["1@0 12345…", "1@5 67890…", "1@10 1.", "2@12"],
+                "1234567890123\n",
+                &["1@0 123456…", "1@6 789012…", "1@12 3.", "2@14"],
             ),
         ];
         for (text, expected) in cases {
-            let mut whole = Lines::new(Cursor::new(text), 5);
-            let mut cut = Lines::new(Trickle(Cursor::new(text.into())), 5);
+            let mut lines = Lines::new(Cursor::new(text), 5);
             for _ in 0..2 {
-                assert_eq!(told(&mut whole), expected);
-                assert_eq!(told(&mut cut), expected);
-                whole.rewind().unwrap();
-                cut.rewind().unwrap();
+                assert_eq!(told(&mut lines), expected);
+                lines.rewind().unwrap();
             }
         }
-    }
-
-    #[test]
-    fn a_line_across_the_end_of_the_buffer_is_given_whole() {
-        let line = "x".repeat(1000);
-        let text = format!("{line}\n").repeat(2 * READ_BYTES / 1000);
-        let mut lines = Lines::new(text.as_bytes(), 1000);
-        while let Some(given) = lines.next_line().unwrap() {
-            assert_eq!(given, Line::Whole(line.as_bytes()));
-        }
-        assert_eq!(lines.offset(), text.len() as u64);
     }
 }

@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use crate::bet::{Bet, InvalidBet};
+use crate::encoding;
 
 /// A message from a peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +25,8 @@ pub enum Request<'a> {
     Hello,
     /// To store these bets, all or none.
     Bets(Batch<'a>),
-    /// To count the agency as finished: it has sent all its bets.
-    Finish {
-        /// What it waits for then.
-        awaits: Awaits,
-    },
+    /// To count the agency as finished: it has sent all its bets. This is what it waits for then.
+    Finish(Awaits),
     /// To be told its winners, after the draw.
     Winners,
     /// To be told how far the lottery is. Needs no identification and changes nothing.
@@ -58,8 +56,8 @@ pub struct Batch<'a> {
     pub agency: Option<u32>,
     /// How many bets there are, valid or not.
     pub count: usize,
-    /// The bets, or the first fault.
-    pub bets: Result<Bets<'a>, BatchFault>,
+    /// The bets, or why they cannot be stored, whatever the state of the lottery.
+    pub bets: Result<Bets<'a>, Refusal>,
 }
 
 /// Valid bets of one agency.
@@ -69,39 +67,6 @@ pub struct Bets<'a> {
     pub bets: Vec<Bet<'a>>,
     /// Their [encodings](crate::encoding), one behind the other.
     pub encodings: Vec<u8>,
-}
-
-/// Why a batch cannot be stored, whatever the state of the lottery.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum BatchFault {
-    /// A bet breaks a rule.
-    #[error("bet {position}: {invalid}")]
-    Invalid {
-        /// The bet, from 1.
-        position: usize,
-        /// The rule.
-        invalid: InvalidBet,
-    },
-    /// The bets are of two agencies.
-    #[error("bet {position} is of agency {found}, and the first of agency {expected}")]
-    TwoAgencies {
-        /// The bet, from 1.
-        position: usize,
-        /// Its agency.
-        found: u32,
-        /// The first bet's.
-        expected: u32,
-    },
-}
-
-impl BatchFault {
-    /// The code with which such a batch is refused.
-    pub fn code(&self) -> Code {
-        match self {
-            BatchFault::Invalid { .. } => Code::InvalidBet,
-            BatchFault::TwoAgencies { .. } => Code::WrongAgency,
-        }
-    }
 }
 
 impl<'a> Batch<'a> {
@@ -136,23 +101,24 @@ impl<'a> Batch<'a> {
         let expected = *self.agency.get_or_insert(found.agency);
         let Ok(bets) = &mut self.bets else { return };
         let position = self.count;
-        match found.bet {
+        let refusal = match found.bet {
             _ if found.agency != expected => {
-                self.bets = Err(BatchFault::TwoAgencies {
-                    position,
-                    found: found.agency,
-                    expected,
-                });
+                let found = found.agency;
+                let reason = format!(
+                    "bet {position} is of agency {found}, and the first of agency {expected}"
+                );
+                Refusal::new(Code::WrongAgency, reason)
             }
             Ok(bet) => {
                 match found.encoding {
                     Some(bytes) => bets.encodings.extend_from_slice(bytes),
-                    None => crate::encoding::encode(&bet, &mut bets.encodings),
+                    None => encoding::encode(&bet, &mut bets.encodings),
                 }
-                bets.bets.push(bet);
+                return bets.bets.push(bet);
             }
-            Err(invalid) => self.bets = Err(BatchFault::Invalid { position, invalid }),
-        }
+            Err(invalid) => Refusal::new(Code::InvalidBet, format!("bet {position}: {invalid}")),
+        };
+        self.bets = Err(refusal);
     }
 }
 
@@ -251,12 +217,6 @@ impl From<Code> for Refusal {
     }
 }
 
-impl From<BatchFault> for Refusal {
-    fn from(fault: BatchFault) -> Refusal {
-        Refusal::new(fault.code(), fault.to_string())
-    }
-}
-
 /// The kinds of refusal. The numbers travel in the native dialect and stand in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
 #[repr(u16)]
@@ -320,12 +280,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_numbered_one_to_nine() {
+    fn codes_are_numbered_one_to_nine_and_have_these_words() {
+        let words = [
+            "unknown message",
+            "a bet is invalid",
+            "malformed or too large a message",
+            "not this connection's agency",
+            "betting is closed",
+            "no such agency",
+            "could not be stored",
+            "the draw was not held in time",
+            "out of turn",
+        ];
+        assert_eq!(Code::ALL.map(|code| code.to_string()), words);
         for (number, code) in (1..).zip(Code::ALL) {
             assert_eq!(code.number(), number);
             assert_eq!(Code::from_number(number), Some(code));
         }
-        assert_eq!(Code::from_number(0), None);
-        assert_eq!(Code::from_number(10), None);
+        assert_eq!((Code::from_number(0), Code::from_number(10)), (None, None));
     }
 }

@@ -105,22 +105,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn what_needs_quotes_is_a_comma_or_a_quote() {
-        for (name, needs_quotes) in [
-            ("Ana", false),
-            ("D'Angelo; Núñez", false),
-            ("Paz, hijo", true),
-            ("Juan \"Tito\"", true),
-        ] {
-            assert_eq!(
-                Name::new(name.as_bytes()).unwrap().needs_quotes(),
-                needs_quotes,
-                "{name}"
-            );
-        }
-    }
-
     proptest! {
         #[test]
         fn a_name_is_valid_exactly_when_it_is_short_utf_8_without_control_characters(

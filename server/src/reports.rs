@@ -7,8 +7,8 @@ use std::io;
 
 use clap::ValueEnum;
 use lottery_core::store::{
-    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Damage, DiskFile, Folder, Winners, examine, find_winners,
-    load_draw,
+    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, DiskFile, Folder, OpenError, Winners, examine,
+    find_winners, load_draw,
 };
 use lottery_core::tally::Tally;
 use serde_json::json;
@@ -32,17 +32,9 @@ pub enum ReportError {
     /// There is no `draw.csv`, or nothing in it yet.
     #[error("the draw was not held yet")]
     NotDrawn,
-    /// A file cannot be read.
-    #[error("{file}: {error}")]
-    File {
-        /// The file's name.
-        file: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The files are not what a server leaves behind.
+    /// The files cannot be read, or are not what a server leaves behind.
     #[error(transparent)]
-    Damage(#[from] Damage),
+    Store(#[from] OpenError),
     /// `draw.csv` and `bets.csv` disagree.
     #[error("{DRAW_FILE} says {recorded} winning bets, and {BETS_FILE} has {found}: corruption")]
     Mismatch {
@@ -110,13 +102,6 @@ fn csv(winners: &[(u32, Vec<u32>)]) -> String {
     rows.collect()
 }
 
-/// What the files hold of an agency.
-#[derive(Clone, Copy, Debug, Default)]
-struct Audited {
-    tally: Tally,
-    is_closed: bool,
-}
-
 /// What the files hold of each agency, as a table. In the manner of an independent control system it recounts
 /// every bet, and believes nothing that it can work out.
 ///
@@ -130,22 +115,16 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
     let draw = open_draw(folder)?;
     let found = examine(&bets, &closings, draw.as_ref(), || false)?;
     let winners = find(&bets, winning_number)?;
-    let mut agencies: BTreeMap<u32, Audited> = BTreeMap::new();
-    for (agency, tally) in found.tallies {
-        agencies.entry(agency).or_default().tally = tally;
-    }
-    for agency in found.closings.into_keys() {
-        agencies.entry(agency).or_default().is_closed = true;
-    }
+    let agencies = BTreeMap::from_iter(found.agencies);
     let mut text = " agency       bets      crc32 closed winners\n".to_owned();
-    for (agency, Audited { tally, is_closed }) in &agencies {
-        let Tally { bets, crc } = tally;
-        let closed = if *is_closed { "yes" } else { "no" };
+    for (agency, standing) in &agencies {
+        let Tally { bets, crc } = standing.tally;
+        let closed = if standing.has_finished { "yes" } else { "no" };
         let won = winners.get(agency).map_or(0, Vec::len);
         text += &format!("{agency:>7} {bets:>10} {crc:>10} {closed:>6} {won:>7}\n");
     }
-    let bets: u64 = agencies.values().map(|audited| audited.tally.bets).sum();
-    let closed = agencies.values().filter(|audited| audited.is_closed);
+    let bets: u64 = agencies.values().map(|standing| standing.tally.bets).sum();
+    let closed = agencies.values().filter(|standing| standing.has_finished);
     let (closed, won) = (closed.count(), winners.values().flatten().count());
     text += &format!("  total {bets:>10} {:>10} {closed:>6} {won:>7}\n", "");
     for (file, extent) in [
@@ -164,26 +143,24 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
 }
 
 fn find(bets: &UpTo, winning_number: u32) -> Result<Winners, ReportError> {
-    find_winners(bets, winning_number).map_err(|error| ReportError::File {
-        file: BETS_FILE,
-        error,
-    })
+    let file = BETS_FILE;
+    find_winners(bets, winning_number).map_err(|error| OpenError::File { file, error }.into())
 }
 
 /// A server makes the file when it holds the draw.
 fn open_draw(folder: &Folder) -> Result<Option<UpTo>, ReportError> {
     match open(folder, DRAW_FILE) {
-        Err(ReportError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => file.map(Some),
+        Err(OpenError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => Ok(Some(file?)),
     }
 }
 
-fn open(folder: &Folder, file: &'static str) -> Result<UpTo, ReportError> {
+fn open(folder: &Folder, file: &'static str) -> Result<UpTo, OpenError> {
     let opened = folder.open_to_read(file).and_then(|file| {
         let bytes = file.bytes()?;
         Ok(UpTo { file, bytes })
     });
-    opened.map_err(|error| ReportError::File { file, error })
+    opened.map_err(|error| OpenError::File { file, error })
 }
 
 /// A file as it was when it was opened, if it only grew since.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lottery_core::store::{Damage, OpenError, Store};
+use lottery_core::store::{OpenError, Store};
 use lottery_core::testing::SimDisk;
 use rustls::ClientConfig;
 use server::central::{Central, Rules, StartError, TurnError};
@@ -175,7 +175,7 @@ pub fn open(
 ) -> Result<Option<Result<Central<SimDisk>, StartError>>, Broken> {
     match Store::open(disk.clone(), || false) {
         Ok((store, _)) => Ok(Some(Central::new(rules, store))),
-        Err(OpenError::File { .. } | OpenError::Damage(Damage::Read { .. })) => Ok(None),
-        Err(OpenError::Damage(damage)) => Err(Broken(format!("the store does not open: {damage}"))),
+        Err(OpenError::File { .. }) => Ok(None),
+        Err(damage) => Err(Broken(format!("the store does not open: {damage}"))),
     }
 }

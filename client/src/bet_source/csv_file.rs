@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use lottery_core::bet::{Bet, BetText};
+use lottery_core::bet::Bet;
 use lottery_core::csv_row::{Quoting, Splitter};
 use lottery_core::lines::{Line, Lines};
 use memchr::memchr;
@@ -212,16 +212,8 @@ fn next_piece<'a>(
 
 fn read_row<'a>(agency: u32, row: &'a [u8], splitter: &'a mut Splitter) -> Result<Bet<'a>, String> {
     let fields = splitter.fields(row);
-    let [first_name, last_name, document, birthdate, number] =
-        fields.map_err(|error| format!("{error}: {FIELDS}"))?;
-    let text = BetText {
-        first_name,
-        last_name,
-        document,
-        birthdate,
-        number,
-    };
-    Bet::from_text(agency, &text).map_err(|invalid| invalid.to_string())
+    let fields = fields.map_err(|error| format!("{error}: {FIELDS}"))?;
+    Bet::from_text(agency, fields).map_err(|invalid| invalid.to_string())
 }
 
 /// What is wrong with a file that has rows and no bet, by its beginning.

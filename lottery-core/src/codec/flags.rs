@@ -1,15 +1,5 @@
 //! The `flags` dialect: binary lengths, big-endian, with texts inside.
-//!
-//! The first byte of a connection is the agency, 1 to 255. Then messages, which begin with a `u8`:
-//!
-//! | flag | message | behind the flag |
-//! | --- | --- | --- |
-//! | 1 | bets | `u32` number of batches; per batch `u32` size and its text |
-//! | 2 | end of bets, and the request for winners | nothing |
-//!
-//! The text of a batch is `agency,first,last,document,birthdate,number` for each bet, joined by `\n`.
-//! The one reply is `u32` number of winners and each DNI as `u32`; then the central closes. There is
-//! no word for failure.
+//! `docs/DIALECTS.md` has its tables.
 
 use super::fields::field_at;
 use super::text::{BetFormat, pieces};
@@ -24,7 +14,7 @@ const FORMAT: BetFormat = BetFormat {
     trims: false,
 };
 
-/// The codec. A *bets* message may hold megabytes, so each of its batches is a message here.
+/// A *bets* message may hold megabytes, so each of its batches is a message here.
 #[derive(Debug)]
 pub struct Flags {
     bytes_max: usize,
@@ -36,32 +26,27 @@ pub struct Flags {
 enum Next {
     /// The agency's number, which begins the connection.
     Agency,
-    /// A flag.
     Flag,
     /// So many batches, at least one.
     Batches(u32),
 }
 
 impl Flags {
-    /// A codec that accepts batches of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Flags {
-        Flags {
-            bytes_max,
-            next: Next::Agency,
-        }
+        let next = Next::Agency;
+        Flags { bytes_max, next }
     }
 }
 
 impl Codec for Flags {
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
         match (self.next, bytes.first()) {
-            (Next::Agency, _) | (Next::Flag, Some(2)) => Ok(Scan::of_length(1, bytes)),
+            (Next::Agency, _) | (Next::Flag, None | Some(2)) => Ok(Scan::of_length(1, bytes)),
             (Next::Flag, Some(1)) => Ok(Scan::of_length(BETS_HEADER_BYTES, bytes)),
             (Next::Flag, Some(other)) => {
                 let reason = format!("flag {other} is unknown");
                 Err(Refusal::new(Code::UnknownMessage, reason))
             }
-            (Next::Flag, None) => Ok(Scan::of_length(1, bytes)),
             (Next::Batches(_), _) => match field_at(bytes, 0).map(u32::from_be_bytes) {
                 None => Ok(Scan::of_length(BATCH_HEADER_BYTES, bytes)),
                 Some(size) => {
@@ -81,9 +66,7 @@ impl Codec for Flags {
                 Request::Nothing
             }
             Next::Flag => match field_at(message, 1).map(u32::from_be_bytes) {
-                None => Request::Finish {
-                    awaits: Awaits::Winners,
-                },
+                None => Request::Finish(Awaits::Winners),
                 Some(batches) => {
                     self.next = after_batches(batches);
                     Request::Nothing

@@ -1,16 +1,5 @@
 //! The `frames` dialect: binary frames, little-endian, with texts inside.
-//!
-//! Request: `u8` kind, `u32` payload size, `u32` agency, payload.
-//!
-//! | kind | request | payload |
-//! | --- | --- | --- |
-//! | 0 | one bet | `first,last,document,birthdate,number` |
-//! | 1 | batch | per bet `u32` size and the same text |
-//! | 2 | end of bets | empty |
-//! | 3 | get winners | empty |
-//!
-//! Reply: `u8` kind, `u32` payload size, payload. Kind 0 acknowledges with one byte, 0 for stored and
-//! 1 for refused; kind 1 says that the draw was held; kind 2 has the DNIs in decimal, joined by `,`.
+//! `docs/DIALECTS.md` has its tables.
 
 use super::fields::{Fields, field_at};
 use super::text::{BetFormat, encode_documents};
@@ -25,17 +14,9 @@ const BETS: BetFormat = BetFormat {
     trims: false,
 };
 
-/// The codec.
 #[derive(Debug)]
 pub struct Frames {
-    bytes_max: usize,
-}
-
-impl Frames {
-    /// A codec that accepts requests of at most `bytes_max` bytes.
-    pub fn new(bytes_max: usize) -> Frames {
-        Frames { bytes_max }
-    }
+    pub bytes_max: usize,
 }
 
 impl Codec for Frames {
@@ -69,9 +50,7 @@ impl Codec for Frames {
             }
             2 => {
                 fields.end()?;
-                Request::Finish {
-                    awaits: Awaits::Draw,
-                }
+                Request::Finish(Awaits::Draw)
             }
             3 => {
                 fields.end()?;

@@ -1,16 +1,8 @@
-//! The `lines` dialect: UTF-8 text, two lines a message, each ended by `\n`. White space around a line
-//! and around a field is ignored.
-//!
-//! | first line | second line | answer |
-//! | --- | --- | --- |
-//! | `S:` and the number of bets | the bets, joined by `~` | `R:1` `OK`, or `R:1` `FAIL` |
-//! | `F:1` | `FINISHED` | `W:` and the number of winners, then the DNIs joined by `~`; `W:0` `N` when none won |
-//!
-//! A bet is `agency;first;last;document;birthdate;number`.
+//! The `lines` dialect: UTF-8 text, two lines a message. `docs/DIALECTS.md` has its tables.
 
 use memchr::memchr;
 
-use super::text::{BetFormat, encode_documents, parse_count, pieces};
+use super::text::{BetFormat, encode_documents, expect_count, parse_count, pieces};
 use super::{After, Codec, Scan, too_large};
 use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
 
@@ -19,7 +11,6 @@ const FORMAT: BetFormat = BetFormat {
     trims: true,
 };
 
-/// The codec.
 #[derive(Debug)]
 pub struct Lines {
     line_bytes_max: usize,
@@ -30,7 +21,6 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// A codec that accepts lines of at most `line_bytes_max` bytes.
     pub fn new(line_bytes_max: usize) -> Lines {
         Lines {
             line_bytes_max,
@@ -77,16 +67,9 @@ impl Codec for Lines {
         let request = match Kind::of(first)? {
             Kind::Bets(count) => {
                 let bets = pieces(second, b'~').map(|bet| FORMAT.bet_with_agency(bet));
-                let batch = Batch::collect(None, bets)?;
-                if batch.count != count as usize {
-                    let reason = format!("{} bets, announced as {count}", batch.count);
-                    return Err(Refusal::malformed(reason));
-                }
-                Request::Bets(batch)
+                Request::Bets(expect_count(count, Batch::collect(None, bets)?)?)
             }
-            Kind::Finished if second == b"FINISHED" => Request::Finish {
-                awaits: Awaits::Winners,
-            },
+            Kind::Finished if second == b"FINISHED" => Request::Finish(Awaits::Winners),
             Kind::Finished => return Err(Refusal::malformed("F:1 without FINISHED")),
         };
         Ok(Message {

@@ -20,6 +20,11 @@ mod text;
 use std::fmt::Debug;
 
 use crate::message::{Message, Refusal, Reply};
+use flags::Flags;
+use frames::Frames;
+use lines::Lines;
+use native::Native;
+use sized::Sized;
 
 pub use inbox::Inbox;
 
@@ -114,29 +119,18 @@ pub struct Dialect {
 
 /// Every dialect. The first is the default.
 pub static DIALECTS: [Dialect; 5] = [
-    Dialect {
-        name: "native",
-        codec: |bytes_max| Box::new(native::Native::new(bytes_max)),
-    },
-    Dialect {
-        name: "frames",
-        codec: |bytes_max| Box::new(frames::Frames::new(bytes_max)),
-    },
-    Dialect {
-        name: "flags",
-        codec: |bytes_max| Box::new(flags::Flags::new(bytes_max)),
-    },
-    Dialect {
-        name: "lines",
-        codec: |bytes_max| Box::new(lines::Lines::new(bytes_max)),
-    },
-    Dialect {
-        name: "sized",
-        codec: |bytes_max| Box::new(sized::Sized::new(bytes_max)),
-    },
+    Dialect::new("native", |bytes_max| Box::new(Native::new(bytes_max))),
+    Dialect::new("frames", |bytes_max| Box::new(Frames { bytes_max })),
+    Dialect::new("flags", |bytes_max| Box::new(Flags::new(bytes_max))),
+    Dialect::new("lines", |bytes_max| Box::new(Lines::new(bytes_max))),
+    Dialect::new("sized", |bytes_max| Box::new(Sized { bytes_max })),
 ];
 
 impl Dialect {
+    const fn new(name: &'static str, codec: fn(usize) -> Box<dyn Codec>) -> Dialect {
+        Dialect { name, codec }
+    }
+
     /// The dialect of this name.
     pub fn named(name: &str) -> Option<&'static Dialect> {
         DIALECTS.iter().find(|dialect| dialect.name == name)

@@ -135,9 +135,7 @@ impl Codec for Native {
                 let bets = (0..count).map(|_| parse_bet(&mut fields));
                 Request::Bets(Batch::collect(None, bets)?)
             }
-            ALL_BETS_SENT => Request::Finish {
-                awaits: Awaits::Nothing,
-            },
+            ALL_BETS_SENT => Request::Finish(Awaits::Nothing),
             REQUEST_WINNERS => Request::Winners,
             HELLO => {
                 let version = u16::from_be_bytes(fields.array()?);
@@ -170,10 +168,14 @@ fn unknown_type(number: u16) -> Refusal {
 fn parse_bet<'a>(fields: &mut Fields<'a>) -> Result<FoundBet<'a>, Refusal> {
     let length = u64::from_be_bytes(fields.array()?);
     let bytes = fields.bytes(length)?;
-    let bet = encoding::decode(bytes).map_err(|error| Refusal::malformed(error.to_string()))?;
+    let (agency, bet) = encoding::decode(bytes).ok_or_else(|| {
+        Refusal::malformed(format!(
+            "a bet whose fields do not add up to its {length} bytes"
+        ))
+    })?;
     Ok(FoundBet {
-        agency: bet.agency,
-        bet: bet.check(),
+        agency,
+        bet,
         encoding: Some(bytes),
     })
 }
@@ -204,14 +206,14 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
             put(&STATUS_REPORT.to_be_bytes());
             put(&report.agencies.to_be_bytes());
             put(&report.missing.to_be_bytes());
-            put(&[if report.is_drawn { DRAWN } else { BETTING }]);
+            put(&[match report.is_drawn {
+                true => Stage::Drawn as u8,
+                false => Stage::Betting as u8,
+            }]);
         }
         Reply::Finished | Reply::DrawHeld => {}
     }
 }
-
-const BETTING: u8 = Stage::Betting as u8;
-const DRAWN: u8 = Stage::Drawn as u8;
 
 /// Appends a Hello.
 pub fn encode_hello(agency: u32, out: &mut Vec<u8>) {

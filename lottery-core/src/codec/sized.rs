@@ -1,14 +1,10 @@
 //! The `sized` dialect: UTF-8 text behind its size in eight ASCII digits, in both directions.
-//!
-//! | message | body | answer's body |
-//! | --- | --- | --- |
-//! | batch | `agency;count` and `\n`, then per bet `first;last;document;birthdate;number` and `\n` | `success;Batch stored successfully.` or `error;` and the reason |
-//! | end | `END` | the DNIs joined by `;`, or `NO_WINNERS` |
+//! `docs/DIALECTS.md` has its tables.
 
 use memchr::memchr;
 
 use super::fields::field_at;
-use super::text::{BetFormat, encode_documents, parse_agency, parse_count, pieces};
+use super::text::{BetFormat, encode_documents, expect_count, parse_agency, parse_count, pieces};
 use super::{After, Codec, Scan};
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
@@ -20,17 +16,9 @@ const FORMAT: BetFormat = BetFormat {
     trims: false,
 };
 
-/// The codec.
 #[derive(Debug)]
 pub struct Sized {
-    bytes_max: usize,
-}
-
-impl Sized {
-    /// A codec that accepts messages of at most `bytes_max` bytes, their sizes included.
-    pub fn new(bytes_max: usize) -> Sized {
-        Sized { bytes_max }
-    }
+    pub bytes_max: usize,
 }
 
 impl Codec for Sized {
@@ -48,12 +36,9 @@ impl Codec for Sized {
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
         let body = message.get(SIZE_BYTES..).unwrap_or_default();
         if body == b"END" {
-            return Ok(Message {
-                agency: None,
-                request: Request::Finish {
-                    awaits: Awaits::Winners,
-                },
-            });
+            let request = Request::Finish(Awaits::Winners);
+            let agency = None;
+            return Ok(Message { agency, request });
         }
         let batch = parse_batch(body)?;
         Ok(Message {
@@ -91,12 +76,7 @@ fn parse_batch(body: &[u8]) -> Result<Batch<'_>, Refusal> {
     let bets = bets.strip_prefix(b"\n").unwrap_or(bets);
     let bets = bets.strip_suffix(b"\n").unwrap_or(bets);
     let bets = pieces(bets, b'\n').map(|bet| FORMAT.bet_of_agency(agency, bet));
-    let batch = Batch::collect(Some(agency), bets)?;
-    if batch.count != count as usize {
-        let reason = format!("{} bets, announced as {count}", batch.count);
-        return Err(Refusal::malformed(reason));
-    }
-    Ok(batch)
+    expect_count(count, Batch::collect(Some(agency), bets)?)
 }
 
 fn encode_body(body: &[u8], out: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 //! in the escapes of Rust's byte strings.
 
 use super::*;
-use crate::bet::{Bet, BetText};
+use crate::bet::Bet;
 use crate::encoding;
 use crate::message::{Batch, Code, Request, Stage, StatusReport, Welcome};
 
@@ -153,23 +153,18 @@ fn rows(table: &'static str) -> Vec<(&'static Dialect, Vec<(&'static str, &'stat
 
 fn bytes(text: &str) -> Vec<u8> {
     let text = text.replace("{bet}", NATIVE_BET);
-    let mut rest = text.as_bytes();
-    let mut bytes = Vec::new();
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        let (byte, taken) = match (first, rest.first()) {
-            (b'\\', Some(b'x')) => (
-                u8::from_str_radix(&text[text.len() - rest.len()..][1..3], 16).unwrap(),
-                3,
-            ),
-            (b'\\', Some(b'0')) => (0, 1),
-            (b'\\', Some(b'n')) => (b'\n', 1),
-            (b'\\', Some(b'r')) => (b'\r', 1),
-            (b'\\', Some(b't')) => (b'\t', 1),
-            _ => (*first, 0),
+    let mut pieces = text.split('\\');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (byte, rest) = match piece.split_at(1) {
+            ("x", rest) => (u8::from_str_radix(&rest[..2], 16).unwrap(), &rest[2..]),
+            ("0", rest) => (0, rest),
+            ("n", rest) => (b'\n', rest),
+            ("r", rest) => (b'\r', rest),
+            (_, rest) => (b'\t', rest),
         };
         bytes.push(byte);
-        rest = &rest[taken..];
+        bytes.extend_from_slice(rest.as_bytes());
     }
     bytes
 }
@@ -178,7 +173,7 @@ fn bytes(text: &str) -> Vec<u8> {
 fn said(message: &Message<'_>) -> String {
     let asked = match &message.request {
         Request::Hello => "hello".to_owned(),
-        Request::Finish { awaits } => format!("finish for {awaits:?}"),
+        Request::Finish(awaits) => format!("finish for {awaits:?}"),
         Request::Winners => "winners".to_owned(),
         Request::Status => "status".to_owned(),
         Request::Nothing => "nothing".to_owned(),
@@ -194,7 +189,7 @@ fn said_of_batch(batch: &Batch<'_>) -> String {
     let mut text = format!("{} bets", batch.count);
     let bets = match &batch.bets {
         Ok(bets) => bets,
-        Err(fault) => return format!("{text}, {:?}: {fault}", fault.code()),
+        Err(fault) => return format!("{text}, {:?}: {fault}", fault.code),
     };
     let mut encodings = Vec::new();
     for bet in &bets.bets {
@@ -408,14 +403,8 @@ fn an_agency_of_ours_reads_every_reply_once_it_is_whole() {
 
 #[test]
 fn an_agency_of_ours_writes_what_the_central_reads_and_distrusts_its_lengths() {
-    let bet = BetText {
-        first_name: b"Ana",
-        last_name: b"Paz",
-        document: b"7",
-        birthdate: b"1970-01-02",
-        number: b"7574",
-    };
-    let bet = Bet::from_text(5, &bet).unwrap();
+    let bet = ["Ana", "Paz", "7", "1970-01-02", "7574"].map(str::as_bytes);
+    let bet = Bet::from_text(5, bet).unwrap();
     let mut built = Vec::new();
     native::encode_batch_header(0, &mut built);
     native::encode_batch_header(2, &mut built);

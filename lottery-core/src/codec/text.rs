@@ -1,9 +1,8 @@
 //! What the text dialects have in common: bets as fields between separators.
 
-use memchr::memchr_iter;
-
-use crate::bet::{Bet, BetText, parse_decimal};
-use crate::message::{FoundBet, Refusal};
+use crate::bet::{Bet, parse_decimal};
+use crate::csv_row;
+use crate::message::{Batch, FoundBet, Refusal};
 
 /// How a dialect writes the fields of a bet.
 #[derive(Clone, Copy, Debug)]
@@ -16,91 +15,53 @@ pub(super) struct BetFormat {
 
 impl BetFormat {
     /// Reads `first_name,last_name,document,birthdate,number`, a bet of `agency`.
-    ///
-    /// # Errors
-    ///
-    /// When there are more or fewer fields.
     pub fn bet_of_agency<'a>(self, agency: u32, text: &'a [u8]) -> Result<FoundBet<'a>, Refusal> {
-        let [first_name, last_name, document, birthdate, number] = self.split(text)?;
-        let text = BetText {
-            first_name,
-            last_name,
-            document,
-            birthdate,
-            number,
-        };
         Ok(FoundBet {
             agency,
-            bet: Bet::from_text(agency, &text),
+            bet: Bet::from_text(agency, self.split(text)?),
             encoding: None,
         })
     }
 
     /// Reads `agency,first_name,last_name,document,birthdate,number`.
-    ///
-    /// # Errors
-    ///
-    /// When there are more or fewer fields, or the first is no agency.
     pub fn bet_with_agency(self, text: &[u8]) -> Result<FoundBet<'_>, Refusal> {
-        let [agency, first_name, last_name, document, birthdate, number] = self.split(text)?;
+        let [agency, fields @ ..] = self.split::<6>(text)?;
         let agency = parse_agency(agency)?;
-        let text = BetText {
-            first_name,
-            last_name,
-            document,
-            birthdate,
-            number,
-        };
         Ok(FoundBet {
             agency,
-            bet: Bet::from_text(agency, &text),
+            bet: Bet::from_text(agency, fields),
             encoding: None,
         })
     }
 
     fn split<const N: usize>(self, text: &[u8]) -> Result<[&[u8]; N], Refusal> {
-        let mut ends = [0; N];
-        let mut separators = 0;
-        for position in memchr_iter(self.separator, text) {
-            ends[separators.min(N - 1)] = position;
-            separators += 1;
+        let fields = csv_row::split(text, self.separator)
+            .map_err(|count| Refusal::malformed(format!("a bet of {count}")))?;
+        match self.trims {
+            true => Ok(fields.map(<[u8]>::trim_ascii)),
+            false => Ok(fields),
         }
-        if separators != N - 1 {
-            let found = separators + 1;
-            let reason = format!("a bet of {found} fields, expected {N}");
-            return Err(Refusal::malformed(reason));
-        }
-        ends[N - 1] = text.len();
-        let mut start = 0;
-        Ok(ends.map(|end| {
-            let field = &text[start..end];
-            start = end + 1;
-            if self.trims {
-                field.trim_ascii()
-            } else {
-                field
-            }
-        }))
     }
 }
 
 /// The agency that these digits spell.
-///
-/// # Errors
-///
-/// When they are none.
 pub(super) fn parse_agency(text: &[u8]) -> Result<u32, Refusal> {
     let agency = parse_decimal(text).filter(|agency| *agency >= 1);
     agency.ok_or_else(|| no_number("agency", text))
 }
 
 /// The number that these digits spell, of which `what` is the name.
-///
-/// # Errors
-///
-/// When they are none.
 pub(super) fn parse_count(what: &str, text: &[u8]) -> Result<u32, Refusal> {
     parse_decimal(text).ok_or_else(|| no_number(what, text))
+}
+
+/// Says that the batch has as many bets as were announced.
+pub(super) fn expect_count(announced: u32, batch: Batch<'_>) -> Result<Batch<'_>, Refusal> {
+    if batch.count == announced as usize {
+        return Ok(batch);
+    }
+    let reason = format!("{} bets, announced as {announced}", batch.count);
+    Err(Refusal::malformed(reason))
 }
 
 fn no_number(what: &str, text: &[u8]) -> Refusal {

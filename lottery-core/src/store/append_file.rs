@@ -14,8 +14,9 @@ pub(super) struct AppendFile<F> {
     pub bytes: u64,
     /// Bytes that a good sync has covered.
     synced_bytes: u64,
-    /// Whether something was written or cut since then.
-    is_unsynced: bool,
+    /// Whether something was appended since then. An append that was undone counts as well: until the
+    /// cut is on the medium, a power cut may bring its rows back.
+    pub is_unsynced: bool,
 }
 
 impl<F: DiskFile> AppendFile<F> {
@@ -30,17 +31,7 @@ impl<F: DiskFile> AppendFile<F> {
         }
     }
 
-    /// Whether something was appended since the last sync. An append that was undone counts as well:
-    /// until the cut is on the medium, a power cut may bring its rows back.
-    pub fn is_unsynced(&self) -> bool {
-        self.is_unsynced
-    }
-
     /// Says that the file on `disk` is still this one, as long as it was left.
-    ///
-    /// # Errors
-    ///
-    /// [`CommitError::Gone`], when somebody removed, renamed, replaced or cut it.
     pub fn expect_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
         let is_untouched = disk
             .still_has(self.name, &self.file)
@@ -51,31 +42,23 @@ impl<F: DiskFile> AppendFile<F> {
         }
     }
 
-    /// Appends records. The inner error means that the file was cut back to where it was.
-    ///
-    /// # Errors
-    ///
-    /// [`CommitError::InDoubt`], when that failed too.
+    /// Appends records. The inner error means that the file was cut back to where it was, the outer one
+    /// that this failed too.
     pub fn append(&mut self, records: &[u8]) -> Result<io::Result<()>, CommitError> {
         self.is_unsynced = true;
         let result = self.file.write_at(self.bytes, records);
         match result {
             Ok(()) => self.bytes += records.len() as u64,
-            Err(_) => self.file.truncate(self.bytes).map_err(|error| {
-                let operation = "undoing a failed append";
-                self.in_doubt(operation, error)
-            })?,
+            Err(_) => (self.file.truncate(self.bytes))
+                .map_err(|error| self.in_doubt("undoing a failed append", error))?,
         }
         Ok(result)
     }
 
-    /// Waits until everything appended is on the medium.
-    ///
-    /// # Errors
-    ///
-    /// [`CommitError::InDoubt`]. The system may have given up the pages that it could not write, and
-    /// still show them to every reader. What was appended since the last good sync is therefore cut
-    /// off, if the disk lets it be, and the next opening writes again what it believes.
+    /// Waits until everything appended is on the medium. When that fails, the system may have given up
+    /// the pages that it could not write, and still show them to every reader. What was appended since
+    /// the last good sync is therefore cut off, if the disk lets it be, and the next opening writes
+    /// again what it believes.
     pub fn sync(&mut self) -> Result<(), CommitError> {
         if !self.is_unsynced {
             return Ok(());

@@ -7,71 +7,42 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// A place with files in it.
+/// A place with files in it. Its errors are whatever the system says.
 pub trait Disk {
     /// A file of this disk.
     type File: DiskFile;
 
     /// Opens the file of this name for reading and writing, and makes it when it is missing. Once
-    /// this has returned, a file that was made stays made.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says; also when another process has the file open in this manner.
+    /// this has returned, a file that was made stays made. An error too, when another process has the
+    /// file open in this manner.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
     /// As [`Disk::open`], where a missing file stays missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Disk::open`].
     fn open_existing(&self, name: &str) -> io::Result<Option<Self::File>>;
 
-    /// Whether `file` is still the one under this name: not removed, renamed or replaced.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
+    /// Whether `file` is still the one under this name: not renamed or replaced. An error when no file
+    /// has this name.
     fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
 /// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
-/// cut once [`DiskFile::sync`] has returned.
+/// cut once [`DiskFile::sync`] has returned. Errors are whatever the system says.
 pub trait DiskFile {
     /// The file's length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     fn bytes(&self) -> io::Result<u64>;
 
     /// Reads at `offset` into the front of `buffer` and says how many bytes; 0 at the end.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes all of `bytes` at `offset`.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says; some of the bytes may have been written then.
+    /// Writes all of `bytes` at `offset`; after an error, some of them may have been written.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Cuts the file to `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     fn truncate(&mut self, bytes: u64) -> io::Result<()>;
 
-    /// Waits until everything written is on the medium.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says. What was written before is then in doubt, and syncing again does
-    /// not settle it: the system may have given up the pages and would report success.
+    /// Waits until everything written is on the medium. After an error what was written before is in
+    /// doubt, and syncing again does not settle it: the system may have given up the pages and would
+    /// report success.
     fn sync(&mut self) -> io::Result<()>;
 }
 
@@ -88,10 +59,6 @@ impl Folder {
     }
 
     /// Opens a file to read it, beside a server that may be using it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn open_to_read(&self, name: &str) -> io::Result<File> {
         let path = self.path.join(name);
         expect_regular(&path)?;
@@ -160,10 +127,7 @@ impl Disk for Folder {
     }
 
     fn still_has(&self, name: &str, file: &File) -> io::Result<bool> {
-        let named = match fs::metadata(self.path.join(name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            result => result?,
-        };
+        let named = fs::metadata(self.path.join(name))?;
         let open = file.metadata()?;
         Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
     }

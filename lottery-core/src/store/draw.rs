@@ -8,7 +8,7 @@ use memchr::memrchr;
 
 use super::disk::DiskFile;
 use super::examine::read_full;
-use super::row::{ROW_BYTES_MAX, ROW_END, RowReader};
+use super::row::{LINE_BYTES_MAX, ROW_BYTES_MAX, ROW_END, RowReader};
 use crate::bet::has_won;
 
 /// The DNIs of each agency's winning bets, in the order in which the bets were stored.
@@ -35,7 +35,7 @@ pub struct Draw {
 
 impl Draw {
     /// A draw over the first `end` bytes of `bets.csv`, which must end with a whole row.
-    pub fn new(winning_number: u32, end: u64) -> Draw {
+    pub(super) fn new(winning_number: u32, end: u64) -> Draw {
         let mut ending = format!(",{winning_number}").into_bytes();
         ending.extend_from_slice(ROW_END);
         Draw {
@@ -49,24 +49,12 @@ impl Draw {
     }
 
     /// Looks at the next slice of `file`. Returns the winners when that was the last.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read, or is no longer what the store wrote; the draw may be advanced
-    /// again, and goes on from the same place.
-    pub fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
+    pub(super) fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
         let wanted = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = wanted.min(self.buffer.len());
-        let mut filled = 0;
-        while filled < wanted {
-            let read = file.read_at(
-                self.offset + filled as u64,
-                &mut self.buffer[filled..wanted],
-            )?;
-            if read == 0 {
-                return Err(damaged("is shorter than what was written to it"));
-            }
-            filled += read;
+        let filled = read_full(file, self.offset, &mut self.buffer[..wanted])?;
+        if filled < wanted {
+            return Err(damaged("is shorter than what was written to it"));
         }
         let rows_end = match memrchr(b'\n', &self.buffer[..filled]) {
             Some(last) => last + 1,
@@ -110,10 +98,10 @@ impl Draw {
 ///
 /// # Errors
 ///
-/// As [`Draw::advance`].
+/// As [`Store::advance_draw`](super::Store::advance_draw).
 pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
     let bytes = bets.bytes()?;
-    let mut tail = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+    let mut tail = vec![0; LINE_BYTES_MAX];
     let start = bytes.saturating_sub(tail.len() as u64);
     let read = read_full(bets, start, &mut tail)?;
     let end = memrchr(b'\n', &tail[..read]).map_or(0, |last| start + last as u64 + 1);

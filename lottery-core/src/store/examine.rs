@@ -7,10 +7,10 @@ use memchr::memchr;
 
 use super::disk::DiskFile;
 use super::row::{
-    Closing, DrawRecord, InvalidRow, ROW_BYTES_MAX, ROW_END, RowReader, is_beginning_of_bet,
+    Closing, DrawRecord, InvalidRow, LINE_BYTES_MAX, RowReader, is_beginning_of_bet,
     is_beginning_of_numbers,
 };
-use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE};
+use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, OpenError};
 use crate::bet::Bet;
 use crate::encoding;
 use crate::lines::{Line, Lines};
@@ -29,10 +29,8 @@ const RUN_BYTES_MAX: usize = 16 * 1024;
 /// What the files say.
 #[derive(Debug, Default)]
 pub struct Examination {
-    /// The bets of each agency that has any.
-    pub tallies: BTreeMap<u32, Tally>,
-    /// The closing of each agency that has finished.
-    pub closings: BTreeMap<u32, Tally>,
+    /// How each agency stands that has bets or has finished.
+    pub agencies: BTreeMap<u32, Standing>,
     /// The draw, if it was held.
     pub draw: Option<DrawRecord>,
     /// How far `bets.csv` is good.
@@ -41,6 +39,15 @@ pub struct Examination {
     pub closings_extent: Extent,
     /// How far `draw.csv` is good.
     pub draw_extent: Extent,
+}
+
+/// How an agency stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its bets.
+    pub tally: Tally,
+    /// Whether it has finished.
+    pub has_finished: bool,
 }
 
 /// How far a file is good.
@@ -52,107 +59,80 @@ pub struct Extent {
     pub torn_bytes: u64,
 }
 
-/// Corruption: a place where the files are not as this store leaves them, whatever crash it went
-/// through.
-#[derive(Debug, thiserror::Error)]
-pub enum Damage {
-    /// A malformed row.
-    #[error("{file} line {line}: {reason}")]
-    Row {
-        /// The file's name.
-        file: &'static str,
-        /// The line, from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: InvalidRow,
-    },
-    /// A line does not end in CRLF, or not at all where more follows.
-    #[error("{file} line {line}: expected a row of at most {ROW_BYTES_MAX} bytes and CRLF")]
-    RowEnd {
-        /// The file's name.
-        file: &'static str,
-        /// The line, from 1.
-        line: u64,
-    },
-    /// An agency finished twice, or two draws were held.
-    #[error("{file} line {line}: a second row for the same")]
-    Twice {
-        /// The file's name.
-        file: &'static str,
-        /// The line, from 1.
-        line: u64,
-    },
-    /// A closing and the bets disagree.
-    #[error(
-        "{CLOSINGS_FILE} line {line}: agency {agency} finished with {} bets of CRC {}, but \
-         {BETS_FILE} has {} of CRC {}",
-        closed.bets, closed.crc, stored.bets, stored.crc
-    )]
-    ClosingMismatch {
-        /// The line, from 1.
-        line: u64,
-        /// The agency.
-        agency: u32,
-        /// What the closing says.
-        closed: Tally,
-        /// What the bets are.
-        stored: Tally,
-    },
-    /// No corruption: the reading was stopped from outside.
-    #[error("stopped before the end")]
-    Stopped,
-    /// A file could not be read.
-    #[error("{file}: {error}")]
-    Read {
-        /// The file's name.
-        file: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
 /// Reads the files from beginning to end; asks `should_stop` now and then, as it may take long.
 ///
 /// # Errors
 ///
-/// The first [`Damage`]. What a crash leaves is none: see [`Extent`].
+/// The first [`OpenError`]. What a crash leaves is none: see [`Extent`].
 pub fn examine<F: DiskFile>(
     bets: &F,
     closings: &F,
     draw: Option<&F>,
     mut should_stop: impl FnMut() -> bool,
-) -> Result<Examination, Damage> {
+) -> Result<Examination, OpenError> {
     let mut found = Examination::default();
     let mut run = Run::default();
     found.bets_extent = load_bets(bets, &mut should_stop, |bet| {
         if bet.agency != run.agency || run.encodings.len() > RUN_BYTES_MAX {
-            run.end(&mut found.tallies);
+            run.end(&mut found.agencies);
             run.agency = bet.agency;
         }
         encoding::encode(bet, &mut run.encodings);
         run.bets += 1;
     })?;
-    run.end(&mut found.tallies);
-    let closings = NumberFile::new(CLOSINGS_FILE, closings, is_beginning_of_numbers::<3>);
-    found.closings_extent = closings.read(&mut should_stop, Closing::read, |line, closing| {
-        take_closing(&found.tallies, &mut found.closings, line, closing)
+    run.end(&mut found.agencies);
+    let closings = Rows {
+        name: CLOSINGS_FILE,
+        file: closings,
+        is_beginning: is_beginning_of_numbers::<3>,
+    };
+    found.closings_extent = closings.read(&mut should_stop, |row| {
+        let Closing { agency, tally } = Closing::read(row)?;
+        let standing = found.agencies.entry(agency).or_default();
+        if tally != standing.tally {
+            return Err(InvalidRow::ClosingMismatch {
+                agency,
+                closed: tally,
+                stored: standing.tally,
+            });
+        }
+        match std::mem::replace(&mut standing.has_finished, true) {
+            true => Err(InvalidRow::Twice),
+            false => Ok(()),
+        }
     })?;
     if let Some(draw) = draw {
-        let draw = NumberFile::new(DRAW_FILE, draw, is_beginning_of_numbers::<4>);
-        found.draw_extent =
-            draw.read(
-                &mut should_stop,
-                DrawRecord::read,
-                |line, record| match found.draw.replace(record) {
-                    None => Ok(()),
-                    Some(_) => Err(Damage::Twice {
-                        file: DRAW_FILE,
-                        line,
-                    }),
-                },
-            )?;
+        (found.draw, found.draw_extent) = read_draw(draw, should_stop)?;
     }
     Ok(found)
+}
+
+/// The draw in `draw.csv`, if there is one.
+///
+/// # Errors
+///
+/// The first [`OpenError`].
+pub fn load_draw<F: DiskFile>(file: &F) -> Result<Option<DrawRecord>, OpenError> {
+    read_draw(file, || false).map(|(draw, _)| draw)
+}
+
+fn read_draw<F: DiskFile>(
+    file: &F,
+    should_stop: impl FnMut() -> bool,
+) -> Result<(Option<DrawRecord>, Extent), OpenError> {
+    let mut draw = None;
+    let rows = Rows {
+        name: DRAW_FILE,
+        file,
+        is_beginning: is_beginning_of_numbers::<4>,
+    };
+    let extent = rows.read(should_stop, |row| {
+        match draw.replace(DrawRecord::read(row)?) {
+            Some(_) => Err(InvalidRow::Twice),
+            None => Ok(()),
+        }
+    })?;
+    Ok((draw, extent))
 }
 
 /// Bets of one agency that follow each other. Batches make such runs, and to tally a run at once is
@@ -166,38 +146,13 @@ struct Run {
 
 impl Run {
     /// Adds the run to the tally of its agency, and begins another.
-    fn end(&mut self, tallies: &mut BTreeMap<u32, Tally>) {
+    fn end(&mut self, agencies: &mut BTreeMap<u32, Standing>) {
         if self.bets > 0 {
-            let tally = tallies.entry(self.agency).or_default();
-            tally.add(self.bets, &self.encodings);
+            let standing = agencies.entry(self.agency).or_default();
+            standing.tally.add(self.bets, &self.encodings);
             self.bets = 0;
             self.encodings.clear();
         }
-    }
-}
-
-fn take_closing(
-    tallies: &BTreeMap<u32, Tally>,
-    closings: &mut BTreeMap<u32, Tally>,
-    line: u64,
-    closing: Closing,
-) -> Result<(), Damage> {
-    let (agency, closed) = (closing.agency, closing.tally);
-    let stored = tallies.get(&agency).copied().unwrap_or_default();
-    if closed != stored {
-        return Err(Damage::ClosingMismatch {
-            line,
-            agency,
-            closed,
-            stored,
-        });
-    }
-    match closings.insert(agency, closed) {
-        None => Ok(()),
-        Some(_) => Err(Damage::Twice {
-            file: CLOSINGS_FILE,
-            line,
-        }),
     }
 }
 
@@ -205,53 +160,22 @@ fn take_closing(
 ///
 /// # Errors
 ///
-/// The first [`Damage`].
+/// The first [`OpenError`].
 pub fn load_bets<F: DiskFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(&Bet<'_>),
-) -> Result<Extent, Damage> {
+) -> Result<Extent, OpenError> {
     let mut reader = RowReader::default();
     let rows = Rows {
         name: BETS_FILE,
         file,
         is_beginning: is_beginning_of_bet,
     };
-    rows.read(should_stop, |line, row| {
-        let bet = reader.read_bet(row).map_err(|reason| Damage::Row {
-            file: BETS_FILE,
-            line,
-            reason,
-        })?;
-        visit(&bet);
+    rows.read(should_stop, |row| {
+        visit(&reader.read_bet(row)?);
         Ok(())
     })
-}
-
-/// A file whose rows are numbers.
-struct NumberFile<'f, F>(Rows<'f, F>);
-
-impl<'f, F: DiskFile> NumberFile<'f, F> {
-    fn new(name: &'static str, file: &'f F, is_beginning: fn(&[u8]) -> bool) -> NumberFile<'f, F> {
-        NumberFile(Rows {
-            name,
-            file,
-            is_beginning,
-        })
-    }
-
-    fn read<T>(
-        &self,
-        should_stop: impl FnMut() -> bool,
-        parse: impl Fn(&[u8]) -> Result<T, InvalidRow>,
-        mut take: impl FnMut(u64, T) -> Result<(), Damage>,
-    ) -> Result<Extent, Damage> {
-        let file = self.0.name;
-        self.0.read(should_stop, |line, row| {
-            let record = parse(row).map_err(|reason| Damage::Row { file, line, reason })?;
-            take(line, record)
-        })
-    }
 }
 
 /// A file of rows.
@@ -266,44 +190,41 @@ impl<F: DiskFile> Rows<'_, F> {
     fn read(
         &self,
         mut should_stop: impl FnMut() -> bool,
-        mut visit: impl FnMut(u64, &[u8]) -> Result<(), Damage>,
-    ) -> Result<Extent, Damage> {
+        mut visit: impl FnMut(&[u8]) -> Result<(), InvalidRow>,
+    ) -> Result<Extent, OpenError> {
         let content = FromStart {
             file: self.file,
             offset: 0,
         };
-        let mut lines = Lines::new(content, ROW_BYTES_MAX + ROW_END.len());
-        let mut damage = None;
-        for line in 1.. {
-            let row_end = Damage::RowEnd {
-                file: self.name,
-                line,
-            };
+        let mut lines = Lines::new(content, LINE_BYTES_MAX);
+        loop {
             let result = match lines.next_line().map_err(|error| self.unreadable(error))? {
                 None => break,
                 Some(Line::Whole(bytes)) => match bytes.strip_suffix(b"\r") {
-                    Some(row) => visit(line, row),
-                    None => Err(row_end),
+                    Some(row) => visit(row),
+                    None => Err(InvalidRow::End),
                 },
-                Some(Line::Unended(_) | Line::Cut(_)) => Err(row_end),
+                Some(Line::Unended(_) | Line::Cut(_)) => Err(InvalidRow::End),
             };
-            if let Err(error) = result {
-                damage = Some(error);
-                break;
+            let (bytes, line) = (lines.offset(), lines.number());
+            if let Err(reason) = result {
+                let damage = OpenError::Damage {
+                    file: self.name,
+                    line,
+                    reason: reason.to_string(),
+                };
+                let torn_bytes = self.torn_bytes(bytes, &mut should_stop)?.ok_or(damage)?;
+                return Ok(Extent { bytes, torn_bytes });
             }
             if line % LINES_BETWEEN_QUESTIONS == 0 && should_stop() {
-                return Err(Damage::Stopped);
+                return Err(OpenError::Stopped);
             }
         }
         let bytes = lines.offset();
-        let torn_bytes = match damage {
-            None => 0,
-            Some(damage) => match self.torn_bytes(bytes, &mut should_stop)? {
-                Some(torn_bytes) => torn_bytes,
-                None => return Err(damage),
-            },
-        };
-        Ok(Extent { bytes, torn_bytes })
+        Ok(Extent {
+            bytes,
+            torn_bytes: 0,
+        })
     }
 
     /// How much follows a bad row at `offset`, if a torn append explains it: the row ends with the file,
@@ -314,11 +235,11 @@ impl<F: DiskFile> Rows<'_, F> {
         &self,
         offset: u64,
         should_stop: &mut impl FnMut() -> bool,
-    ) -> Result<Option<u64>, Damage> {
+    ) -> Result<Option<u64>, OpenError> {
         let unreadable = |error| self.unreadable(error);
         let length = self.file.bytes().map_err(unreadable)?;
         let torn_bytes = length - offset.min(length);
-        let mut row = vec![0; ROW_BYTES_MAX + ROW_END.len()];
+        let mut row = vec![0; LINE_BYTES_MAX];
         let read = read_full(self.file, offset, &mut row).map_err(unreadable)?;
         let zero = memchr(0, &row[..read]);
         if !(self.is_beginning)(&row[..zero.unwrap_or(read)]) {
@@ -336,11 +257,11 @@ impl<F: DiskFile> Rows<'_, F> {
         &self,
         mut at: u64,
         should_stop: &mut impl FnMut() -> bool,
-    ) -> Result<bool, Damage> {
+    ) -> Result<bool, OpenError> {
         let mut buffer = vec![0; 1024 * 1024];
         loop {
             if should_stop() {
-                return Err(Damage::Stopped);
+                return Err(OpenError::Stopped);
             }
             let read = self.file.read_at(at, &mut buffer);
             match read.map_err(|error| self.unreadable(error))? {
@@ -351,39 +272,16 @@ impl<F: DiskFile> Rows<'_, F> {
         }
     }
 
-    fn unreadable(&self, error: io::Error) -> Damage {
-        Damage::Read {
+    fn unreadable(&self, error: io::Error) -> OpenError {
+        OpenError::File {
             file: self.name,
             error,
         }
     }
 }
 
-/// The draw in `draw.csv`, if there is one.
-///
-/// # Errors
-///
-/// The first [`Damage`].
-pub fn load_draw<F: DiskFile>(file: &F) -> Result<Option<DrawRecord>, Damage> {
-    let mut draw = None;
-    let rows = NumberFile::new(DRAW_FILE, file, is_beginning_of_numbers::<4>);
-    rows.read(
-        || false,
-        DrawRecord::read,
-        |_, record| {
-            draw = Some(record);
-            Ok(())
-        },
-    )?;
-    Ok(draw)
-}
-
 /// Reads at `offset` until the buffer is full or the file ends, and says how many bytes.
-pub(super) fn read_full<F: DiskFile>(
-    file: &F,
-    offset: u64,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
+pub fn read_full<F: DiskFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut stream = FromStart { file, offset };
     let mut filled = 0;
     loop {

@@ -25,8 +25,8 @@ use thiserror::Error;
 
 pub use disk::{Disk, DiskFile, Folder};
 pub use draw::{Draw, Winners, find_winners};
-pub use examine::{APPEND_BYTES_MAX, Damage, Examination, Extent, examine, load_bets, load_draw};
-pub use row::{DrawRecord, InvalidRow, ROW_BYTES_MAX, write_bet};
+pub use examine::{APPEND_BYTES_MAX, Examination, Extent, Standing, examine, load_bets, load_draw};
+pub use row::{DrawRecord, write_bet};
 
 use crate::message::Bets;
 use crate::tally::Tally;
@@ -51,24 +51,11 @@ pub struct Store<D: Disk> {
     bets: AppendFile<D::File>,
     closings: AppendFile<D::File>,
     draw: Option<DrawRecord>,
-    agencies: BTreeMap<u32, AgencyRecord>,
-    /// Agencies with something staged; may name one twice.
-    staged_agencies: Vec<u32>,
+    committed: BTreeMap<u32, Standing>,
+    /// How the agencies with something staged will stand after the next commit.
+    staged: BTreeMap<u32, Standing>,
     staged_rows: Vec<u8>,
     staged_closings: Vec<u8>,
-}
-
-/// What is known of an agency: as committed, and as it will be after the next commit.
-#[derive(Clone, Copy, Debug, Default)]
-struct AgencyRecord {
-    committed: Standing,
-    staged: Standing,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Standing {
-    tally: Tally,
-    has_finished: bool,
 }
 
 /// What opening the store found and mended.
@@ -82,10 +69,10 @@ pub struct Recovery {
     pub cut_bytes: [(&'static str, u64); 3],
 }
 
-/// Why a store cannot be opened.
+/// Why the files cannot be read or opened. Nothing in them is changed then, unless mending failed.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// A file cannot be opened, made, or mended.
+    /// A file cannot be opened, made, read or mended.
     #[error("{file}: {error}")]
     File {
         /// The file's name.
@@ -93,9 +80,19 @@ pub enum OpenError {
         /// What the system says.
         error: io::Error,
     },
-    /// The files are not what this store leaves behind.
-    #[error(transparent)]
-    Damage(#[from] Damage),
+    /// Corruption: a line is not as this store leaves it, whatever crash it went through.
+    #[error("{file} line {line}: {reason}")]
+    Damage {
+        /// The file's name.
+        file: &'static str,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The reading was stopped from outside.
+    #[error("stopped before the end")]
+    Stopped,
 }
 
 /// Why a commit did not store everything.
@@ -152,7 +149,7 @@ impl<D: Disk> Store<D> {
     /// # Errors
     ///
     /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
-    /// changed then. [`Damage::Stopped`] when it was to stop.
+    /// changed then. [`OpenError::Stopped`] when it was to stop.
     pub fn open(
         disk: D,
         should_stop: impl FnMut() -> bool,
@@ -162,28 +159,29 @@ impl<D: Disk> Store<D> {
         let closings = disk.open(CLOSINGS_FILE).map_err(unusable(CLOSINGS_FILE))?;
         let draw = disk.open_existing(DRAW_FILE).map_err(unusable(DRAW_FILE))?;
         let found = examine::examine(&bets, &closings, draw.as_ref(), should_stop)?;
-        let store = Store {
-            bets: mend(BETS_FILE, bets, found.bets_extent)?,
-            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
-            draw: found.draw,
-            agencies: agency_records(&found),
-            disk,
-            staged_agencies: Vec::new(),
-            staged_rows: Vec::new(),
-            staged_closings: Vec::new(),
-        };
-        if let Some(draw) = draw {
-            mend(DRAW_FILE, draw, found.draw_extent)?;
-        }
+        let standings = found.agencies.values();
         let recovery = Recovery {
-            bets: found.tallies.values().map(|tally| tally.bets).sum(),
-            finished: found.closings.len(),
+            bets: standings.clone().map(|standing| standing.tally.bets).sum(),
+            finished: standings.filter(|standing| standing.has_finished).count(),
             cut_bytes: [
                 (BETS_FILE, found.bets_extent.torn_bytes),
                 (CLOSINGS_FILE, found.closings_extent.torn_bytes),
                 (DRAW_FILE, found.draw_extent.torn_bytes),
             ],
         };
+        let store = Store {
+            bets: mend(BETS_FILE, bets, found.bets_extent)?,
+            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
+            draw: found.draw,
+            committed: found.agencies,
+            disk,
+            staged: BTreeMap::new(),
+            staged_rows: Vec::new(),
+            staged_closings: Vec::new(),
+        };
+        if let Some(draw) = draw {
+            mend(DRAW_FILE, draw, found.draw_extent)?;
+        }
         Ok((store, recovery))
     }
 
@@ -193,27 +191,20 @@ impl<D: Disk> Store<D> {
             assert_eq!(bet.agency, agency, "a batch has bets of one agency");
             write_bet(bet, &mut self.staged_rows);
         }
-        let record = self.agencies.entry(agency).or_default();
-        assert!(
-            !record.staged.has_finished,
-            "nothing is stored behind a closing"
-        );
-        let tally = &mut record.staged.tally;
-        tally.add(bets.bets.len() as u64, &bets.encodings);
-        self.staged_agencies.push(agency);
+        let mut standing = self.standing(agency);
+        assert!(!standing.has_finished, "nothing is stored behind a closing");
+        standing.tally.add(bets.bets.len() as u64, &bets.encodings);
+        self.staged.insert(agency, standing);
     }
 
     /// Stages the closing of `agency`: it has finished, staged bets included.
     pub fn finish_agency(&mut self, agency: u32) {
-        let record = self.agencies.entry(agency).or_default();
-        assert!(!record.staged.has_finished, "an agency finishes once");
-        record.staged.has_finished = true;
-        Closing {
-            agency,
-            tally: record.staged.tally,
-        }
-        .write(&mut self.staged_closings);
-        self.staged_agencies.push(agency);
+        let mut standing = self.standing(agency);
+        assert!(!standing.has_finished, "an agency finishes once");
+        standing.has_finished = true;
+        let tally = standing.tally;
+        Closing { agency, tally }.write(&mut self.staged_closings);
+        self.staged.insert(agency, standing);
     }
 
     /// Bytes staged for the next commit.
@@ -223,8 +214,7 @@ impl<D: Disk> Store<D> {
 
     /// Whether something of `agency` waits for the next commit.
     pub fn has_staged(&self, agency: u32) -> bool {
-        let record = self.agencies.get(&agency);
-        record.is_some_and(|record| record.staged != record.committed)
+        self.staged.contains_key(&agency)
     }
 
     /// The bets of `agency`, staged ones included.
@@ -237,16 +227,16 @@ impl<D: Disk> Store<D> {
         self.standing(agency).has_finished
     }
 
-    /// The agencies that have finished, in order.
+    /// The agencies that have finished, in order, by closings that are committed.
     pub fn finished_agencies(&self) -> impl Iterator<Item = u32> {
-        let finished = self.agencies.iter();
-        let finished = finished.filter(|(_, record)| record.staged.has_finished);
+        let finished = self.committed.iter();
+        let finished = finished.filter(|(_, standing)| standing.has_finished);
         finished.map(|(agency, _)| *agency)
     }
 
     /// Whether committed bets wait for a sync.
     pub fn is_unsynced(&self) -> bool {
-        self.bets.is_unsynced()
+        self.bets.is_unsynced
     }
 
     /// The draw that is on file.
@@ -264,17 +254,15 @@ impl<D: Disk> Store<D> {
         let result = self.try_commit(sync_bets);
         self.staged_rows.clear();
         self.staged_closings.clear();
-        for agency in self.staged_agencies.drain(..) {
-            if let Some(record) = self.agencies.get_mut(&agency) {
-                match &result {
-                    Ok(()) => record.committed = record.staged,
-                    Err(CommitError::ClosingsNotStored(_)) => {
-                        record.committed.tally = record.staged.tally;
-                        record.staged = record.committed;
-                    }
-                    Err(_) => record.staged = record.committed,
+        let staged = std::mem::take(&mut self.staged);
+        match &result {
+            Ok(()) => self.committed.extend(staged),
+            Err(CommitError::ClosingsNotStored(_)) => {
+                for (agency, standing) in staged {
+                    self.committed.entry(agency).or_default().tally = standing.tally;
                 }
             }
+            Err(_) => {}
         }
         result
     }
@@ -297,7 +285,8 @@ impl<D: Disk> Store<D> {
     ///
     /// # Errors
     ///
-    /// As [`Draw::advance`].
+    /// When the file cannot be read, or is no longer what the store wrote; the draw may be advanced
+    /// again, and goes on from the same place.
     pub fn advance_draw(&self, draw: &mut Draw) -> io::Result<Option<Winners>> {
         draw.advance(&self.bets.file)
     }
@@ -361,8 +350,9 @@ impl<D: Disk> Store<D> {
     }
 
     fn standing(&self, agency: u32) -> Standing {
-        let record = self.agencies.get(&agency);
-        record.map(|record| record.staged).unwrap_or_default()
+        let staged = self.staged.get(&agency);
+        let standing = staged.or_else(|| self.committed.get(&agency));
+        standing.copied().unwrap_or_default()
     }
 }
 
@@ -400,20 +390,6 @@ fn write_again<F: DiskFile>(file: &mut F, end: u64) -> io::Result<()> {
         at += read as u64;
     }
     Ok(())
-}
-
-fn agency_records(found: &Examination) -> BTreeMap<u32, AgencyRecord> {
-    let mut records: BTreeMap<u32, AgencyRecord> = BTreeMap::new();
-    for (agency, tally) in &found.tallies {
-        records.entry(*agency).or_default().committed.tally = *tally;
-    }
-    for agency in found.closings.keys() {
-        records.entry(*agency).or_default().committed.has_finished = true;
-    }
-    for record in records.values_mut() {
-        record.staged = record.committed;
-    }
-    records
 }
 
 #[cfg(test)]

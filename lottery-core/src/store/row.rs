@@ -4,9 +4,10 @@
 //! A valid bet has no control characters, so the quotes are needed for a comma or a quote alone,
 //! and a line break always ends a row.
 
-use crate::bet::{Bet, BetText, Field, InvalidBet, parse_decimal};
-use crate::csv_row::{Splitter, WrongCount};
-use crate::date::{self};
+use super::BETS_FILE;
+use crate::bet::{Bet, Field, InvalidBet, parse_decimal};
+use crate::csv_row::{self, Splitter, WrongCount};
+use crate::date;
 use crate::name::{NAME_BYTES_MAX, Name};
 use crate::tally::Tally;
 
@@ -16,6 +17,9 @@ pub const ROW_END: &[u8] = b"\r\n";
 /// The most bytes of a row without its end: numbers of 10, 10 and 4 digits, a date, five commas, and
 /// two names of nothing but quotes.
 pub const ROW_BYTES_MAX: usize = 10 + 10 + 4 + date::ISO_BYTES + 5 + 2 * (2 * NAME_BYTES_MAX + 2);
+
+/// The most bytes of a row with its end.
+pub const LINE_BYTES_MAX: usize = ROW_BYTES_MAX + ROW_END.len();
 
 /// Appends `agency,first_name,last_name,document,birthdate,number` and the row's end.
 pub fn write_bet(bet: &Bet<'_>, out: &mut Vec<u8>) {
@@ -58,101 +62,62 @@ pub struct RowReader {
 }
 
 /// Why a row is none that this store wrote.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InvalidRow {
-    /// The row has another number of fields.
     #[error(transparent)]
     Fields(#[from] WrongCount),
-    /// A field of a bet is not valid.
     #[error(transparent)]
     Bet(#[from] InvalidBet),
-    /// A field of a closing or a draw is no number.
-    #[error("{field} {value:?} is not valid, expected a whole number")]
-    Number {
-        /// The field's name.
-        field: &'static str,
-        /// Its value.
-        value: String,
+    #[error("{0} {1:?} is not valid, expected a whole number")]
+    Number(&'static str, String),
+    #[error("not written as expected, which is {0:?}")]
+    Form(String),
+    #[error("a second row for the same")]
+    Twice,
+    #[error(
+        "agency {agency} finished with {} bets of CRC {}, but {BETS_FILE} has {} of CRC {}",
+        closed.bets, closed.crc, stored.bets, stored.crc
+    )]
+    ClosingMismatch {
+        agency: u32,
+        closed: Tally,
+        stored: Tally,
     },
-    /// The values are fine, but not written as this store writes them.
-    #[error("not written as expected, which is {expected:?}")]
-    Form {
-        /// The row that the values make.
-        expected: String,
-    },
+    #[error("expected a row of at most {ROW_BYTES_MAX} bytes and CRLF")]
+    End,
 }
 
-const BET_FIELDS: usize = 6;
-
 impl RowReader {
-    /// The bet in a row of `bets.csv`, given without its end, as the program would write it.
-    ///
-    /// # Errors
-    ///
-    /// When the row is none that [`write_bet`] makes.
+    /// The bet in a row of `bets.csv`, given without its end, if [`write_bet`] makes that row of it.
     pub fn read_bet<'a>(&'a mut self, row: &'a [u8]) -> Result<Bet<'a>, InvalidRow> {
-        let RowReader {
-            splitter,
-            canonical,
-        } = self;
-        let [agency, first_name, last_name, document, birthdate, number] =
-            splitter.fields::<BET_FIELDS>(row)?;
-        let agency_number =
-            parse_decimal(agency).ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
-        let text = BetText {
-            first_name,
-            last_name,
-            document,
-            birthdate,
-            number,
-        };
-        let bet = Bet::from_text(agency_number, &text)?;
-        let fields = [agency, first_name, last_name, document, birthdate, number];
+        let [agency, text @ ..] = self.splitter.fields::<6>(row)?;
+        let number = parse_decimal(agency).ok_or_else(|| InvalidBet::new(Field::Agency, agency))?;
+        let bet = Bet::from_text(number, text)?;
         let needs_quotes = bet.first_name.needs_quotes() || bet.last_name.needs_quotes();
-        if !needs_quotes && is_plain(row, &fields) {
-            return Ok(bet);
+        if needs_quotes || !is_plain(row, agency, text) {
+            self.canonical.clear();
+            write_bet(&bet, &mut self.canonical);
+            expect_form(row, &self.canonical)?;
         }
-        canonical.clear();
-        write_bet(&bet, canonical);
-        expect_form(row, canonical)?;
         Ok(bet)
     }
 }
 
 /// Whether these fields are in the row as they stand, and no number of them has a zero in front: such
 /// a row, and most are, is as the program writes it, which for the others takes writing it.
-fn is_plain(row: &[u8], fields: &[&[u8]; BET_FIELDS]) -> bool {
-    let [agency, _, _, document, _, number] = fields;
-    let has_zero_in_front = |digits: &[u8]| digits.len() > 1 && digits[0] == b'0';
-    let bytes: usize = fields.iter().map(|field| field.len()).sum();
-    row.len() == bytes + BET_FIELDS - 1
-        && ![agency, document, number]
-            .into_iter()
-            .any(|digits| has_zero_in_front(digits))
+fn is_plain(row: &[u8], agency: &[u8], text: [&[u8]; 5]) -> bool {
+    let [_, _, document, _, number] = text;
+    let bytes: usize = text.iter().map(|field| 1 + field.len()).sum();
+    let mut numbers = [agency, document, number].into_iter();
+    row.len() == agency.len() + bytes && numbers.all(|digits| digits == b"0" || digits[0] != b'0')
 }
 
 /// Whether the bytes are the beginning of a row that [`write_bet`] makes, as a crash in the middle of
 /// an append leaves it: if some ending makes a good row of them.
 pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    // A character of a name may have been torn too.
-    let whole = match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
-        _ => bytes,
-    };
-    let mut reader = RowReader::default();
-    let mut row = Vec::with_capacity(ROW_BYTES_MAX);
-    endings(whole).any(|ending| {
-        row.clear();
-        row.extend_from_slice(whole);
-        row.extend_from_slice(ending.as_bytes());
-        reader.read_bet(&row).is_ok()
-    })
-}
-
-/// What may follow the beginning of a row: the rest of the field it ends in, and the fields behind.
-fn endings(beginning: &[u8]) -> impl Iterator<Item = String> {
-    const FIELDS_BEHIND: [&str; BET_FIELDS] = [
+    const REST_OF_FIELD: [&str; 7] = ["", "1", "x", "\"", "\"\"", ",\"", "\",\""];
+    const DAYS: [&str; 3] = ["1999-01-01", "2000-10-10", "1999-01-30"];
+    const FIELDS_BEHIND: [&str; 6] = [
         ",x,x,1,1999-01-01,0",
         ",x,1,1999-01-01,0",
         ",1,1999-01-01,0",
@@ -160,45 +125,38 @@ fn endings(beginning: &[u8]) -> impl Iterator<Item = String> {
         ",0",
         "",
     ];
-    const REST_OF_NAME: [&str; 6] = ["", "x", "\"", "\"\"", ",\"", "\",\""];
-    let mut field = 0;
-    let mut field_start = 0;
-    let mut is_quoted = false;
-    for (position, byte) in beginning.iter().enumerate() {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted => {
-                field += 1;
-                field_start = position + 1;
-            }
-            _ => {}
-        }
-    }
-    let written = beginning.len() - field_start;
-    let rests: Vec<&str> = match field {
-        1 | 2 => REST_OF_NAME.to_vec(),
-        4 => ["1999-01-01", "2000-10-10", "1999-01-30"]
-            .iter()
-            .filter_map(|day| day.get(written..))
-            .collect(),
-        _ => vec!["", "1"],
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    // A character of a name may have been torn too.
+    let whole = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
+        _ => bytes,
     };
-    let behind = FIELDS_BEHIND.get(field).copied();
-    rests
-        .into_iter()
-        .filter_map(move |rest| Some(format!("{rest}{}", behind?)))
+    let mut reader = RowReader::default();
+    let fields = match reader.splitter.fields::<6>(whole) {
+        Ok(_) => 6,
+        Err(count) => count.found,
+    };
+    let Some(behind) = FIELDS_BEHIND.get(fields - 1) else {
+        return false;
+    };
+    let rest_of_day = DAYS
+        .iter()
+        .flat_map(|day| (0..day.len()).map(|at| &day[at..]));
+    REST_OF_FIELD.into_iter().chain(rest_of_day).any(|rest| {
+        let row = [whole, rest.as_bytes(), behind.as_bytes()].concat();
+        reader.read_bet(&row).is_ok()
+    })
 }
 
 /// As [`is_beginning_of_bet`], for a row of `N` numbers: of `closings.csv` or `draw.csv`.
 pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let mut row = bytes.to_vec();
-    if bytes.last().is_none_or(|last| *last == b',') {
-        row.push(b'0');
-    }
     let fields = bytes.split(|byte| *byte == b',').count();
-    row.extend(b",0".repeat(N.saturating_sub(fields)));
-    read_numbers::<N>(&row, [""; N]).is_ok()
+    let behind = ",0".repeat(N.saturating_sub(fields));
+    ["", "0"].into_iter().any(|rest| {
+        let row = [bytes, rest.as_bytes(), behind.as_bytes()].concat();
+        read_numbers(&row, [""; N]).is_ok()
+    })
 }
 
 /// A row of `closings.csv`: an agency that has finished, and what it had sent.
@@ -213,21 +171,15 @@ pub struct Closing {
 impl Closing {
     /// Appends `agency,bets,crc32`, all in decimal, and the row's end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_numbers(
-            [self.agency.into(), self.tally.bets, self.tally.crc.into()],
-            out,
-        );
+        let Tally { bets, crc } = self.tally;
+        write_numbers([self.agency.into(), bets, crc.into()], out);
     }
 
-    /// The closing in a row, given without its end.
-    ///
-    /// # Errors
-    ///
-    /// When the row is none that [`Closing::write`] makes.
+    /// The closing in a row, given without its end, if [`Closing::write`] makes that row.
     pub fn read(row: &[u8]) -> Result<Closing, InvalidRow> {
         let [agency, bets, crc] = read_numbers(row, ["agency", "bets", "crc32"])?;
         if agency == 0 {
-            return Err(invalid_number("agency", "0"));
+            return Err(InvalidRow::Number("agency", "0".into()));
         }
         Ok(Closing {
             agency: narrow("agency", agency)?,
@@ -254,17 +206,13 @@ pub struct DrawRecord {
 
 impl DrawRecord {
     /// Appends `number,agencies,bets,winners`, all in decimal, and the row's end.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         let [number, agencies] = [self.winning_number, self.agencies].map(u64::from);
         write_numbers([number, agencies, self.bets, self.winners], out);
     }
 
-    /// The record in a row, given without its end.
-    ///
-    /// # Errors
-    ///
-    /// When the row is none that [`DrawRecord::write`] makes.
-    pub fn read(row: &[u8]) -> Result<DrawRecord, InvalidRow> {
+    /// The record in a row, given without its end, if [`DrawRecord::write`] makes that row.
+    pub(super) fn read(row: &[u8]) -> Result<DrawRecord, InvalidRow> {
         let names = ["number", "agencies", "bets", "winners"];
         let [number, agencies, bets, winners] = read_numbers(row, names)?;
         Ok(DrawRecord {
@@ -291,12 +239,12 @@ fn read_numbers<const N: usize>(
     row: &[u8],
     names: [&'static str; N],
 ) -> Result<[u64; N], InvalidRow> {
-    let mut splitter = Splitter::default();
-    let fields = splitter.fields::<N>(row)?;
+    let fields = csv_row::split::<N>(row, b',')?;
     let mut numbers = [0; N];
     for ((number, field), name) in numbers.iter_mut().zip(fields).zip(names) {
         let text = String::from_utf8_lossy(field);
-        *number = text.parse().map_err(|_| invalid_number(name, &text))?;
+        let invalid = |_| InvalidRow::Number(name, text.to_string());
+        *number = text.parse().map_err(invalid)?;
     }
     let mut canonical = Vec::new();
     write_numbers(numbers, &mut canonical);
@@ -305,25 +253,16 @@ fn read_numbers<const N: usize>(
 }
 
 fn narrow(field: &'static str, number: u64) -> Result<u32, InvalidRow> {
-    u32::try_from(number).map_err(|_| invalid_number(field, &number.to_string()))
-}
-
-fn invalid_number(field: &'static str, value: &str) -> InvalidRow {
-    InvalidRow::Number {
-        field,
-        value: value.to_owned(),
-    }
+    u32::try_from(number).map_err(|_| InvalidRow::Number(field, number.to_string()))
 }
 
 /// Says that `row` is, to the byte, what its values are written as.
 fn expect_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
     let canonical = canonical.strip_suffix(ROW_END).unwrap_or(canonical);
-    if row == canonical {
-        return Ok(());
+    match row == canonical {
+        true => Ok(()),
+        false => Err(InvalidRow::Form(String::from_utf8_lossy(canonical).into())),
     }
-    Err(InvalidRow::Form {
-        expected: String::from_utf8_lossy(canonical).into_owned(),
-    })
 }
 
 #[cfg(test)]
@@ -367,7 +306,8 @@ mod tests {
             ] {
                 let row = format!("3,{names},30904465,1999-03-17,7");
                 assert_eq!(written(&bet), format!("{row}\r\n").into_bytes());
-                assert_eq!(RowReader::default().read_bet(row.as_bytes()), Ok(bet));
+                let mut reader = RowReader::default();
+                assert_eq!(reader.read_bet(row.as_bytes()).unwrap(), bet);
             }
         }
     }
@@ -381,59 +321,6 @@ mod tests {
             number: 9999,
             ..bet(&quotes, &quotes)
         };
-        assert_eq!(written(&longest).len(), ROW_BYTES_MAX + ROW_END.len());
-    }
-
-    #[test]
-    fn rows_that_this_store_does_not_write_are_refused_with_the_reason() {
-        for (row, reason) in [
-            ("", "1 fields, expected 6"),
-            ("3,Ana,Paz,1,1999-03-17", "5 fields, expected 6"),
-            ("3,Ana,Paz,1,1999-03-17,7,8", "7 fields, expected 6"),
-            ("3,\"Ana\",Paz,1,1999-03-17,7,8", "7 fields, expected 6"),
-            ("3,\"Ana\",Paz,1,1999-03-17", "5 fields, expected 6"),
-            ("3,\"Ana,Paz,1,1999-03-17,7", "2 fields, expected 6"),
-            ("0,Ana,Paz,1,1999-03-17,7", "agency \"0\" is not valid"),
-            ("3,Ana,Paz,1,1999-02-30,7", "birthdate \"1999-02-30\" is"),
-            ("3,Ana,Paz,1,1999-03-17,10000", "number \"10000\" is not"),
-            ("03,Ana,Paz,1,1999-03-17,7", "not written as expected"),
-            ("3,Ana,Paz,01,1999-03-17,7", "not written as expected"),
-            ("3,Ana,Paz,1,1999-03-17,07", "not written as expected"),
-            ("3,\"Ana\",Paz,1,1999-03-17,7", "not written as expected"),
-            ("3,Ju\"an,Paz,1,1999-03-17,7", "not written as expected"),
-        ] {
-            let complaint = RowReader::default().read_bet(row.as_bytes()).unwrap_err();
-            assert!(
-                complaint.to_string().starts_with(reason),
-                "{row}: {complaint}"
-            );
-        }
-    }
-
-    #[test]
-    fn closings_are_read_as_written_and_in_no_other_form() {
-        let closing = Closing {
-            agency: 12,
-            tally: Tally {
-                bets: 26_936,
-                crc: 0xcbf4_3926,
-            },
-        };
-        let mut row = Vec::new();
-        closing.write(&mut row);
-        assert_eq!(row, b"12,26936,3421780262\r\n");
-        assert_eq!(Closing::read(b"12,26936,3421780262"), Ok(closing));
-        for row in [
-            "",
-            "12,26936",
-            "12,26936,3421780262,",
-            "x,1,2",
-            "1,-1,2",
-            "1,1,4294967296",
-            "01,1,2",
-            "0,0,0",
-        ] {
-            assert!(Closing::read(row.as_bytes()).is_err(), "{row}");
-        }
+        assert_eq!(written(&longest).len(), LINE_BYTES_MAX);
     }
 }

@@ -148,13 +148,15 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
     // What no append can have left is corruption; zeros alone may be the room made for one.
     let row = row(1, 10, 7);
     let append_bytes_max = APPEND_BYTES_MAX as usize;
-    for (behind, length, is_torn) in [
-        (b'x', append_bytes_max, true),
-        (b'x', append_bytes_max + 1, false),
-        (0, append_bytes_max + 1, true),
+    for (behind, last, length, is_torn) in [
+        (b'x', b'x', append_bytes_max, true),
+        (b'x', b'x', append_bytes_max + 1, false),
+        (0, 0, append_bytes_max + 1, true),
+        (0, b'x', append_bytes_max + 1, false),
     ] {
         let mut torn = vec![behind; length];
         torn[..2].copy_from_slice(b"1\0");
+        torn[length - 1] = last;
         let disk = disk_with(&[(BETS_FILE, &[row.as_bytes(), &torn].concat())]);
         let opened = Store::open(disk.clone(), || false);
         assert_eq!(opened.is_ok(), is_torn, "{:?}", opened.err());
@@ -163,83 +165,65 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
         let stopped = Store::open(disk_with(&[(BETS_FILE, &torn)]), || true).err();
         assert_eq!(
             length > append_bytes_max,
-            matches!(stopped, Some(OpenError::Damage(Damage::Stopped)))
+            matches!(stopped, Some(OpenError::Stopped))
         );
     }
 }
 
+/// A file, its contents, where ¶ ends a row, and what is said of it.
+const CORRUPTION: &str = r#"
+bets.csv | {good}1,Ana,Paz¶{good} | line 2: 3 fields, expected 6
+bets.csv | {good}1,Ana,Paz¶ | line 2: 3 fields, expected 6
+bets.csv | 3,Ana,Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
+bets.csv | 3,"Ana",Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
+bets.csv | 3,"Ana",Paz,1,1999-03-17¶ | line 1: 5 fields, expected 6
+bets.csv | 3,"Ana,Paz,1,1999-03-17,7¶ | line 1: 2 fields, expected 6
+bets.csv | {good}¶{good} | line 2: 1 fields, expected 6
+bets.csv | {good of Unix}{good} | line 1: expected a row
+bets.csv | {good}{long}¶ | line 2: expected a row
+bets.csv | {good}{long} | line 2: expected a row
+bets.csv | 0,Ana,Paz,1,1999-03-17,7¶ | line 1: agency "0" is not valid
+bets.csv | x,Ana,Paz,1,1999-03-17,7¶ | line 1: agency "x" is not valid
+bets.csv | 1,Ana,Paz,1,1999-02-30,7¶ | line 1: birthdate "1999-02-30"
+bets.csv | 03,Ana,Paz,1,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ana,Paz,01,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ana,Paz,1,1999-03-17,07¶ | line 1: not written as expected
+bets.csv | 3,"Ana",Paz,1,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | 3,Ju"an,Paz,1,1999-03-17,7¶ | line 1: not written as expected
+bets.csv | A note that somebody left by mistake. | line 1: expected a row
+bets.csv | {good}1,Ana,Paz,0 | line 2: expected a row
+closings.csv | 1,2,3¶ | line 1: agency 1 finished with 2 bets of CRC 3, but
+closings.csv | 1,1,3¶ | line 1: agency 1 finished with 1 bets of CRC 3, but
+closings.csv | 1,1,{crc}¶1,1,{crc}¶ | line 2: a second row for the same
+closings.csv | 3,0¶ | line 1: 2 fields, expected 3
+closings.csv | 1,1,{crc}¶note | line 2: expected a row
+closings.csv | 1,1,1,1 | line 1: expected a row
+closings.csv | 1,1,{crc},¶ | line 1: 4 fields, expected 3
+closings.csv | x,1,2¶ | line 1: agency "x" is not valid
+closings.csv | 0,0,0¶ | line 1: agency "0" is not valid
+closings.csv | 1,-1,2¶ | line 1: bets "-1" is not valid
+closings.csv | 1,1,4294967296¶ | line 1: crc32 "4294967296" is not valid
+closings.csv | 01,1,{crc}¶ | line 1: not written as expected
+draw.csv | 7,2,3,2¶7,2,3,2¶ | line 2: a second row for the same
+draw.csv | 7,2,3¶ | line 1: 3 fields, expected 4
+draw.csv | 7,2,3,x¶ | line 1: winners "x" is not valid
+draw.csv | , | line 1: expected a row"#;
+
 #[test]
 fn corruption_is_refused_by_file_and_line_and_left_as_it_is() {
     let good = row(1, 10, 7);
-    let (mut store, _) = open(&disk_with(&[(BETS_FILE, good.as_bytes())]));
-    let crc = store.tally(1).crc;
-    store.finish_agency(1);
-    for (name, content, complaint) in [
-        (
-            BETS_FILE,
-            "{good}1,Ana,Paz\r\n{good}",
-            "line 2: 3 fields, expected 6",
-        ),
-        (
-            BETS_FILE,
-            "{good}1,Ana,Paz\r\n",
-            "line 2: 3 fields, expected 6",
-        ),
-        (
-            BETS_FILE,
-            "{good}\r\n{good}",
-            "line 2: 1 fields, expected 6",
-        ),
-        (BETS_FILE, "{good of Unix}{good}", "line 1: expected a row"),
-        (BETS_FILE, "{good}{long}\r\n", "line 2: expected a row"),
-        (BETS_FILE, "{good}{long}", "line 2: expected a row"),
-        (
-            BETS_FILE,
-            "1,Ana,Paz,1,1999-02-30,7\r\n",
-            "line 1: birthdate \"1999-02-30\"",
-        ),
-        (
-            BETS_FILE,
-            "A note that somebody left by mistake.",
-            "line 1: expected a row",
-        ),
-        (BETS_FILE, "{good}1,Ana,Paz,0", "line 2: expected a row"),
-        (
-            CLOSINGS_FILE,
-            "1,2,3\r\n",
-            "line 1: agency 1 finished with 2 bets of CRC 3, but",
-        ),
-        (
-            CLOSINGS_FILE,
-            "1,1,3\r\n",
-            "line 1: agency 1 finished with 1 bets of CRC 3, but",
-        ),
-        (
-            CLOSINGS_FILE,
-            "1,1,{crc}\r\n1,1,{crc}\r\n",
-            "line 2: a second row for the same",
-        ),
-        (CLOSINGS_FILE, "3,0\r\n", "line 1: 2 fields, expected 3"),
-        (CLOSINGS_FILE, "1,1,{crc}\r\nnote", "line 2: expected a row"),
-        (CLOSINGS_FILE, "1,1,1,1", "line 1: expected a row"),
-        (
-            DRAW_FILE,
-            "7,2,3,2\r\n7,2,3,2\r\n",
-            "line 2: a second row for the same",
-        ),
-        (DRAW_FILE, "7,2,3\r\n", "line 1: 3 fields, expected 4"),
-        (
-            DRAW_FILE,
-            "7,2,3,x\r\n",
-            "line 1: winners \"x\" is not valid",
-        ),
-        (DRAW_FILE, ",", "line 1: expected a row"),
-    ] {
+    let (store, _) = open(&disk_with(&[(BETS_FILE, good.as_bytes())]));
+    let crc = store.tally(1).crc.to_string();
+    for case in CORRUPTION.trim_start().lines() {
+        let [name, content, complaint] = case.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{case}")
+        };
         let content = content
+            .replace('¶', "\r\n")
             .replace("{good}", &good)
             .replace("{good of Unix}", &good.replace("\r\n", "\n"))
             .replace("{long}", &"x".repeat(3000))
-            .replace("{crc}", &crc.to_string());
+            .replace("{crc}", &crc);
         let disk = disk_with(&[(BETS_FILE, good.as_bytes()), (name, content.as_bytes())]);
         let error = Store::open(disk.clone(), || false).err().unwrap();
         let complaint = format!("{name} {complaint}");
@@ -251,32 +235,20 @@ fn corruption_is_refused_by_file_and_line_and_left_as_it_is() {
 #[test]
 fn a_failing_disk_takes_a_commit_back_as_far_as_it_can_and_says_how_far() {
     const SYNC_FAILED: &str = "bets.csv: sync failed: simulated failure; restart the server";
-    let rows = row(1, 11, 7).len() + row(2, 20, 7).len();
-    let all = usize::MAX;
+    // Room for the bets and a part of a closing, and for a part of the bets.
+    let rows = row(1, 11, 7).len() + row(2, 20, 7).len() + 3;
+    let (part, all) = (70, usize::MAX);
+    let [sync, cut] = [(Sync, BETS_FILE), (Truncate, BETS_FILE)];
+    let [sync_closings, cut_closings] = [(Sync, CLOSINGS_FILE), (Truncate, CLOSINGS_FILE)];
     let cases: [(_, &[_], _, _); 7] = [
         // Room; operations that fail; the error; bets that are stored when the store is opened again.
-        (70, &[], "bets.csv: no storage space", 1),
-        (rows + 3, &[], "closings.csv: no storage space", 3),
-        (70, &[(Truncate, BETS_FILE)], "bets.csv: undoing a", 2),
-        (
-            rows + 3,
-            &[(Truncate, CLOSINGS_FILE)],
-            "closings.csv: undoing",
-            3,
-        ),
-        (all, &[(Sync, BETS_FILE)], SYNC_FAILED, 1),
-        (
-            all,
-            &[(Sync, CLOSINGS_FILE)],
-            "closings.csv: sync failed",
-            3,
-        ),
-        (
-            all,
-            &[(Sync, BETS_FILE), (Truncate, BETS_FILE)],
-            SYNC_FAILED,
-            3,
-        ),
+        (part, &[], "bets.csv: no storage space", 1),
+        (rows, &[], "closings.csv: no storage space", 3),
+        (part, &[cut], "bets.csv: undoing a", 2),
+        (rows, &[cut_closings], "closings.csv: undoing", 3),
+        (all, &[sync], SYNC_FAILED, 1),
+        (all, &[sync_closings], "closings.csv: sync failed", 3),
+        (all, &[sync, cut], SYNC_FAILED, 3),
     ];
     for (room, failing, error, stored) in cases {
         let disk = SimDisk::default();
@@ -314,11 +286,8 @@ fn a_failing_disk_takes_a_commit_back_as_far_as_it_can_and_says_how_far() {
         drop(store);
         disk.restart(true);
         let (_, recovery) = open(&disk);
-        assert_eq!(
-            (recovery.bets, recovery.finished),
-            (stored + 2, 1),
-            "{error}"
-        );
+        let found = (recovery.bets, recovery.finished);
+        assert_eq!(found, (stored + 2, 1), "{error}");
     }
 }
 
@@ -462,6 +431,10 @@ fn the_draw_finds_winners_across_slices_and_only_in_the_last_field() {
     };
     assert_eq!(winners, expected);
     assert_eq!(draw(&store, 9999), Winners::new());
+    let mut file = disk.open(BETS_FILE).unwrap();
+    file.write_at(0, &[b'x'; draw::SLICE_BYTES]).unwrap();
+    let error = store.advance_draw(&mut store.begin_draw(57)).unwrap_err();
+    assert!(error.to_string().contains("without an end"), "{error}");
     disk.cut(BETS_FILE, 1000);
     let error = store.advance_draw(&mut store.begin_draw(57)).unwrap_err();
     assert!(error.to_string().contains("shorter"), "{error}");

@@ -72,11 +72,8 @@ pub enum Operation {
 /// Why an operation does not succeed.
 #[derive(Clone, Copy)]
 enum Fault {
-    /// The program was dead before.
-    Dead,
-    /// The program dies within it.
-    Dies,
-    /// It fails, and the program goes on.
+    ProgramWasDead,
+    ProgramDies,
     Fails,
 }
 
@@ -219,12 +216,12 @@ impl State {
     fn begin(&mut self, operation: Operation, name: &str) -> Result<(), Fault> {
         self.generation += 1;
         if self.has_crashed {
-            return Err(Fault::Dead);
+            return Err(Fault::ProgramWasDead);
         }
         match &mut self.faults.crash_after {
             Some(0) => {
                 self.has_crashed = true;
-                return Err(Fault::Dies);
+                return Err(Fault::ProgramDies);
             }
             Some(left) => *left -= 1,
             None => {}
@@ -251,8 +248,8 @@ impl State {
     fn is_done(&mut self, outcome: Result<(), Fault>) -> bool {
         match outcome {
             Ok(()) => true,
-            Err(Fault::Dies) => self.rng.bool(),
-            Err(Fault::Dead | Fault::Fails) => false,
+            Err(Fault::ProgramDies) => self.rng.bool(),
+            Err(Fault::ProgramWasDead | Fault::Fails) => false,
         }
     }
 
@@ -269,7 +266,7 @@ impl State {
 impl From<Fault> for io::Error {
     fn from(fault: Fault) -> io::Error {
         io::Error::other(match fault {
-            Fault::Dead | Fault::Dies => "the program is dead",
+            Fault::ProgramWasDead | Fault::ProgramDies => "the program is dead",
             Fault::Fails => "simulated failure",
         })
     }
@@ -330,14 +327,14 @@ impl DiskFile for SimFile {
         let written = match outcome {
             Ok(()) => fits,
             Err(Fault::Fails) => fits / 2,
-            Err(Fault::Dies) => state.rng.usize(..=fits),
-            Err(Fault::Dead) => 0,
+            Err(Fault::ProgramDies) => state.rng.usize(..=fits),
+            Err(Fault::ProgramWasDead) => 0,
         };
         state.inodes[self.inode].write(offset as usize, &bytes[..written]);
         if let Some(room) = &mut state.faults.room {
             *room -= state.inodes[self.inode].cached.len() - length;
         }
-        if matches!(outcome, Err(Fault::Dies)) && (1..bytes.len()).contains(&written) {
+        if matches!(outcome, Err(Fault::ProgramDies)) && (1..bytes.len()).contains(&written) {
             state.statistics.add("torn writes");
         }
         outcome?;
@@ -409,8 +406,9 @@ mod tests {
     #[test]
     fn a_power_cut_spares_what_was_synced_and_takes_any_sector_of_the_rest() {
         let mut found = BTreeSet::new();
+        let statistics = Statistics::default();
         for seed in 0..2_000 {
-            let disk = SimDisk::new(Rng::with_seed(seed), Statistics::default());
+            let disk = SimDisk::new(Rng::with_seed(seed), statistics.clone());
             let _file = written(&disk);
             disk.restart(true);
             let sectors = disk.cached(FILE);
@@ -430,5 +428,12 @@ mod tests {
         ] {
             assert!(found.contains(sectors), "{sectors:?}");
         }
+        statistics.add_times("nothing", 0);
+        assert!(statistics.counts().into_keys().eq([
+            "sectors lost within an append",
+            "torn records",
+            "unsynced bytes lost",
+            "zeros left by a power cut",
+        ]));
     }
 }

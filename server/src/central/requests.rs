@@ -28,7 +28,7 @@ impl<D: Disk> Central<D> {
         match request {
             Request::Hello => self.hello(id, identity),
             Request::Bets(batch) => self.register_bets(id, identity, batch),
-            Request::Finish { awaits } => self.finish(id, identity, awaits, now),
+            Request::Finish(awaits) => self.finish(id, identity, awaits, now),
             Request::Winners => self.request_winners(identity, now),
             Request::Status => {
                 self.answers.push((id, Answer::Status));

@@ -4,7 +4,7 @@
 use std::fs;
 
 use client::bet_source::{BetSource, CsvFile, RowError, SourceError};
-use lottery_core::bet::{Bet, BetText};
+use lottery_core::bet::Bet;
 use lottery_core::encoding;
 
 const AGENCY: u32 = 3;
@@ -47,7 +47,7 @@ fn bets(source: &mut impl BetSource) -> Vec<Vec<u8>> {
 fn encode(bet: &Bet<'_>) -> Vec<u8> {
     let mut encoding = Vec::new();
     encoding::encode(bet, &mut encoding);
-    assert_eq!(encoding::decode(&encoding).unwrap().check(), Ok(*bet));
+    assert_eq!(encoding::decode(&encoding).unwrap().1.unwrap(), *bet);
     encoding
 }
 
@@ -63,19 +63,10 @@ fn judge(contents: &[u8]) -> Option<(Vec<Vec<u8>>, u64)> {
             return None;
         }
         let fields: Vec<_> = row.split(|byte| *byte == b',').collect();
-        let bet = match fields[..] {
-            [b""] => continue,
-            [first_name, last_name, document, birthdate, number] => {
-                let text = BetText {
-                    first_name,
-                    last_name,
-                    document,
-                    birthdate,
-                    number,
-                };
-                Bet::from_text(AGENCY, &text).ok()
-            }
-            _ => None,
+        let bet = match <[_; 5]>::try_from(fields) {
+            Ok(fields) => Bet::from_text(AGENCY, fields).ok(),
+            Err(fields) if fields == [b""] => continue,
+            Err(_) => None,
         };
         match bet {
             Some(bet) => bets.push(encode(&bet)),

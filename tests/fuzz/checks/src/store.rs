@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use lottery_core::bet::{Bet, BetText};
+use lottery_core::bet::Bet;
 use lottery_core::encoding;
 use lottery_core::message::Bets;
 use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Store, load_bets, write_bet};
@@ -90,14 +90,8 @@ fn expect_room_for_more(mut store: Store<SimDisk>, disk: &SimDisk) {
     let open = (1..).find(|agency| !store.has_finished(*agency));
     let agency = open.expect("an agency that has not finished");
     let before = disk.cached(BETS_FILE);
-    let text = BetText {
-        first_name: b"Ana",
-        last_name: b"Paz",
-        document: b"1",
-        birthdate: b"1999-03-17",
-        number: b"1",
-    };
-    let bet = Bet::from_text(agency, &text).unwrap();
+    let fields = ["Ana", "Paz", "1", "1999-03-17", "1"].map(str::as_bytes);
+    let bet = Bet::from_text(agency, fields).unwrap();
     let mut bets = Bets::default();
     encoding::encode(&bet, &mut bets.encodings);
     bets.bets.push(bet);
