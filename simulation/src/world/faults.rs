@@ -5,9 +5,9 @@ use lottery_core::testing::{Faults, Operation};
 use server::testing::Outlook;
 
 use super::World;
+use crate::agency::Agency;
 use crate::plan::TWINS_MAX;
 use crate::promise::Broken;
-use crate::resuming::Resuming;
 use crate::stranger::{Habit, Stranger};
 
 /// Strangers present at once, at most, but for a crowd.
@@ -20,21 +20,26 @@ impl World {
     pub(super) fn have_fault(&mut self) -> Result<(), Broken> {
         match self.rng.u8(..12) {
             0 | 1 => {
-                let chosen = self.rng.usize(..);
-                let peers = self.peers();
-                if !peers.is_empty() {
-                    peers[chosen % peers.len()].cut();
+                let agencies = self.agencies.iter().filter_map(|it| it.call.as_ref());
+                let strangers = self.strangers.iter().map(|it| &it.call);
+                let calls = agencies.chain(strangers).collect::<Vec<_>>();
+                if let Some(call) = self.rng.choice(calls) {
+                    call.peer.cut();
                 }
             }
             2 => self.crash_agency(),
             3 => {
                 let power_cut = self.rng.bool();
                 if self.central.is_some() {
-                    self.crash_central(power_cut)?;
+                    self.end_central(power_cut, false)?;
                 }
             }
             4 => self.stop_central()?,
-            5 | 6 => self.schedule_crash(),
+            // The central dies within one of its next operations on the disk.
+            5 | 6 => self.disk.set_faults(Faults {
+                crash_after: Some(self.rng.u32(..6)),
+                ..self.disk.faults()
+            }),
             7 | 8 => self.break_disk(),
             9 => self.disk.set_faults(Faults::default()),
             10 if self.central.is_some() && self.rng.u8(..4) == 0 => {
@@ -46,14 +51,11 @@ impl World {
     }
 
     fn crash_agency(&mut self) {
-        if self.resuming.is_empty() {
-            return;
-        }
-        let index = self.rng.usize(..self.resuming.len());
+        let index = self.rng.usize(..self.agencies.len());
         let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
         let central_sees = outlooks[self.rng.usize(..3)];
-        if self.resuming[index].runs() {
-            self.resuming[index].crash(central_sees);
+        if self.agencies[index].runs() {
+            self.agencies[index].crash(central_sees);
             self.statistics.add("agency crashes");
         }
     }
@@ -65,18 +67,9 @@ impl World {
         };
         self.statistics.add("central stops gracefully");
         match central.shut_down(self.now) {
-            Ok(()) => self.crash_central(false),
+            Ok(()) => self.end_central(false, false),
             Err(error) => self.note_stop(&error),
         }
-    }
-
-    /// Has the central die within one of its next operations on the disk.
-    fn schedule_crash(&mut self) {
-        let crash_after = Some(self.rng.u32(..6));
-        self.disk.set_faults(Faults {
-            crash_after,
-            ..self.disk.faults()
-        });
     }
 
     /// Fills the disk, or has some operations fail from here on.
@@ -102,16 +95,14 @@ impl World {
 
     /// Starts a second program for an agency, as somebody might by mistake.
     fn start_twin(&mut self) {
-        let is_twin = |agency: &&Resuming| agency.is_twin;
-        let twins = self.resuming.iter().filter(is_twin).count();
-        let single = self.resuming.iter().filter(|agency| !agency.is_twin);
-        let single: Vec<_> = single.collect();
-        if twins < TWINS_MAX && !single.is_empty() {
-            let plan = single[self.rng.usize(..single.len())].plan.clone();
-            let mut twin = Resuming::new(plan, true);
+        let index = self.rng.usize(..self.agencies.len());
+        let twins = self.agencies.iter().filter(|agency| agency.is_twin).count();
+        let plan = &self.agencies[index].plan;
+        if twins < TWINS_MAX && plan.dialect.is_none() {
+            self.twinned.insert(plan.number);
+            let mut twin = Agency::new(plan.clone(), true);
             twin.start(self.now);
-            self.twinned.insert(twin.plan.number);
-            self.resuming.push(twin);
+            self.agencies.push(twin);
             self.statistics.add("twins");
         }
     }
@@ -149,10 +140,10 @@ impl World {
         self.tell("faults cease");
         self.is_faulty = false;
         self.disk.set_faults(Faults::default());
-        for stranger in std::mem::take(&mut self.strangers) {
-            stranger.leave();
+        for stranger in self.strangers.drain(..) {
+            stranger.call.peer.leave(Outlook::Reset);
         }
-        self.resuming.retain_mut(|agency| {
+        self.agencies.retain_mut(|agency| {
             if agency.is_twin {
                 agency.crash(Outlook::Reset);
             }

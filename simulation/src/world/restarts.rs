@@ -1,7 +1,7 @@
 //! The central's turns, its ends and its beginnings.
 
 use lottery_core::store::{CommitError, DRAW_FILE};
-use server::central::{Durability, Rules, TurnError};
+use server::central::{Central, Durability, TurnError};
 
 use super::World;
 use crate::central::{self, SimCentral};
@@ -18,7 +18,7 @@ impl World {
         self.read_log(&settled)?;
         match turned {
             // It would have gone on, had it not died.
-            Ok(()) if self.disk.has_crashed() => self.crash_central(false),
+            Ok(()) if self.disk.has_crashed() => self.end_central(false, false),
             Ok(()) => self.expect_no_stranger_to_stay(),
             Err(error) => self.note_stop(&error),
         }
@@ -47,12 +47,8 @@ impl World {
         self.end_central(power_cut, may_lose)
     }
 
-    pub(super) fn crash_central(&mut self, power_cut: bool) -> Result<(), Broken> {
-        self.end_central(power_cut, false)
-    }
-
     /// The central is gone; what was not synced may be with it.
-    fn end_central(&mut self, power_cut: bool, may_lose: bool) -> Result<(), Broken> {
+    pub(super) fn end_central(&mut self, power_cut: bool, may_lose: bool) -> Result<(), Broken> {
         self.tell(&format!("central dies, power cut: {power_cut}"));
         self.statistics.add("central crashes");
         self.crashes += 1;
@@ -80,7 +76,7 @@ impl World {
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
             let power_cut = self.disk.has_crashed() && self.rng.bool();
-            self.crash_central(power_cut)?;
+            self.end_central(power_cut, false)?;
         } else if self.draws_logged > 0 {
             self.statistics.add("restarts after the draw");
         }
@@ -98,20 +94,14 @@ impl World {
             true => rules.winning_number += 1,
             false => rules.agencies += 1,
         }
-        let Rules {
-            winning_number,
-            agencies,
-            ..
-        } = rules;
-        match central::open(&self.disk, rules)? {
-            Some(Err(error)) => {
-                let error = error.to_string();
-                let is_named = error.contains(&format!("{winning_number} and {agencies}"));
-                self.statistics.add("starts with another number refused");
-                expect(is_named, || error)
-            }
-            Some(Ok(_)) => Err(Broken("the central began another draw".into())),
-            None => Ok(()),
-        }
+        let Some(store) = central::open(&self.disk)? else {
+            return Ok(());
+        };
+        let Err(error) = Central::new(rules, store) else {
+            return Err(Broken("the central began another draw".into()));
+        };
+        self.statistics.add("starts with another number refused");
+        let named = format!("{} and {}", rules.winning_number, rules.agencies);
+        expect(error.to_string().contains(&named), || error.to_string())
     }
 }
