@@ -19,8 +19,6 @@ pub struct Agency {
     pub is_twin: bool,
     /// Its connection.
     pub call: Option<Call>,
-    /// Bets that were known to be stored when the connection was made.
-    pub known_at_connecting: usize,
     /// Whether it was told its winners, or can no longer be.
     pub is_over: bool,
     kind: Kind,
@@ -33,12 +31,12 @@ enum Kind {
     Plain(Plain),
 }
 
-/// When a step is made, and what it comes to.
-pub struct Moment<'w> {
+/// What a step needs to know, and what it comes to.
+pub struct Moment {
     pub now: Duration,
+    pub rng: Rng,
     /// Whether anything may fail.
     pub is_faulty: bool,
-    pub rng: &'w mut Rng,
     pub happened: Vec<Happened>,
 }
 
@@ -88,7 +86,6 @@ impl Agency {
             plan,
             is_twin,
             call: None,
-            known_at_connecting: 0,
             is_over: false,
         }
     }
@@ -123,7 +120,7 @@ impl Agency {
     }
 
     /// It has a connection, or, without one, was refused.
-    pub fn connect(&mut self, call: Option<Call>, moment: &mut Moment<'_>) {
+    pub fn connect(&mut self, call: Option<Call>, moment: &mut Moment) {
         self.call = call;
         match (&mut self.call, &mut self.kind) {
             (Some(_), Kind::Resuming(Some(program))) => program.connected(),
@@ -133,7 +130,7 @@ impl Agency {
     }
 
     /// Takes some of what has arrived and sends what it has to send.
-    pub fn step(&mut self, moment: &mut Moment<'_>) {
+    pub fn step(&mut self, moment: &mut Moment) {
         let Some(call) = &mut self.call else { return };
         let then = match &mut self.kind {
             Kind::Resuming(Some(program)) => program.step(&self.plan, call, moment),
@@ -152,7 +149,7 @@ impl Agency {
     }
 
     /// Leaves its connection, if it has one, or was refused one, and waits before it tries another.
-    pub fn hang_up(&mut self, central_sees: Outlook, moment: &mut Moment<'_>) {
+    pub fn hang_up(&mut self, central_sees: Outlook, moment: &mut Moment) {
         let call = self.leave(central_sees);
         if let Kind::Resuming(program) = &mut self.kind {
             let is_to_go_on = program.as_mut().is_some_and(|it| it.retry(call, moment));

@@ -15,7 +15,7 @@ use server::testing::Received;
 
 use crate::agency::{Happened, Moment, Then};
 use crate::central::Call;
-use crate::dialects::{Answer, BetFields, Dialect, put_flags_batches, put_native_ack};
+use crate::dialects::{Answer, Dialect, put_flags_batches};
 use crate::plan::{AgencyPlan, PlannedBet, row};
 use crate::promise::Series;
 
@@ -83,7 +83,7 @@ impl Plain {
         self.stage = Stage::Betting;
     }
 
-    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment<'_>) -> Then {
+    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment) -> Then {
         let mut out = Vec::new();
         if self.stage == Stage::Betting {
             self.bet(plan, call.is_known, moment, &mut out);
@@ -114,16 +114,8 @@ impl Plain {
     }
 
     /// Sends bets, or what follows them.
-    fn bet(
-        &mut self,
-        plan: &AgencyPlan,
-        is_known: bool,
-        moment: &mut Moment<'_>,
-        out: &mut Vec<u8>,
-    ) {
+    fn bet(&mut self, plan: &AgencyPlan, is_known: bool, moment: &mut Moment, out: &mut Vec<u8>) {
         let (dialect, number) = (self.dialect, plan.number);
-        // An agency without bets must send an empty batch, so that the central knows who it is.
-        let must_introduce_itself = dialect == Dialect::Sized && !is_known;
         if self.has_finished && dialect.may_return() {
             moment.happened.push(Happened::Returned);
             match moment.rng.bool() {
@@ -131,58 +123,55 @@ impl Plain {
                 false => dialect.put_finish(number, out),
             }
             self.stage = Stage::Finishing;
-        } else if !dialect.answers_batches() {
-            self.bet_all(plan, moment, out);
-        } else if self.registered < plan.bets.len() || must_introduce_itself {
-            let bets = self.attempt(self.registered, plan, moment);
-            dialect.put_batch(number, &bets, out);
-            self.stage = Stage::Awaiting;
+            return;
+        }
+        let batches_max = match dialect.answers_batches() {
+            true => 1,
+            false => usize::MAX,
+        };
+        let bets = plan.bets[self.registered..].chunks(plan.pace.batch_bets_max as usize);
+        let mut batches: Vec<_> = bets.take(batches_max).collect();
+        // An agency without bets must send an empty batch, so that the central knows who it is.
+        if batches.is_empty() && dialect == Dialect::Sized && !is_known {
+            batches.push(&[]);
+        }
+        let batches = batches
+            .iter()
+            .map(|bets| self.attempt(number, bets, moment));
+        let batches: Vec<_> = batches.collect();
+        if dialect == Dialect::Flags {
+            // One message or two.
+            let batches: Vec<&[PlannedBet]> = batches.iter().map(Vec::as_slice).collect();
+            let (front, back) = batches.split_at(moment.rng.usize(..=batches.len()));
+            put_flags_batches(number, front, out);
+            put_flags_batches(number, back, out);
         } else {
-            self.finish(number, out);
+            batches
+                .iter()
+                .for_each(|bets| dialect.put_batch(number, bets, out));
+        }
+        self.stage = Stage::Awaiting;
+        if batches.is_empty() || !dialect.answers_batches() {
+            dialect.put_finish(number, out);
+            self.has_finished = true;
+            self.stage = Stage::Finishing;
         }
     }
 
-    /// Everything at once, as `flags` has it: one message or two, then the end.
-    fn bet_all(&mut self, plan: &AgencyPlan, moment: &mut Moment<'_>, out: &mut Vec<u8>) {
-        let mut batches = Vec::new();
-        let mut from = 0;
-        while from < plan.bets.len() {
-            let bets = self.attempt(from, plan, moment);
-            from += bets.len();
-            batches.push(bets);
-        }
-        let batches: Vec<&[BetFields<'_>]> = batches.iter().map(Vec::as_slice).collect();
-        let (front, back) = batches.split_at(moment.rng.usize(..=batches.len()));
-        for batches in [front, back] {
-            put_flags_batches(plan.number, batches, out);
-        }
-        self.finish(plan.number, out);
-    }
-
-    fn finish(&mut self, number: u32, out: &mut Vec<u8>) {
-        self.dialect.put_finish(number, out);
-        self.has_finished = true;
-        self.stage = Stage::Finishing;
-    }
-
-    /// The next batch from a bet on, under DNIs of its own.
+    /// The same bets under DNIs of their own.
     fn attempt(
         &mut self,
-        from: usize,
-        plan: &AgencyPlan,
-        moment: &mut Moment<'_>,
+        agency: u32,
+        bets: &[PlannedBet],
+        moment: &mut Moment,
     ) -> Vec<PlannedBet> {
         self.attempts += 1;
-        let series = u64::from(plan.number) << 32 | u64::from(self.attempts);
-        let bets = plan.bets[from..].iter();
-        let bets = bets.take(plan.pace.batch_bets_max as usize);
-        let bets: Vec<_> = bets
-            .map(|bet| PlannedBet {
-                document: bet.document + 1000 * self.attempts,
-                ..*bet
-            })
-            .collect();
-        let rows = bets.iter().map(|bet| row(plan.number, bet)).collect();
+        let series = u64::from(agency) << 32 | u64::from(self.attempts);
+        let mut bets = bets.to_vec();
+        for bet in &mut bets {
+            bet.document += 1000 * self.attempts;
+        }
+        let rows = bets.iter().map(|bet| row(agency, bet)).collect();
         moment.happened.push(Happened::Sends(series, rows));
         self.link.unanswered.push((series, bets.len()));
         bets
@@ -192,7 +181,7 @@ impl Plain {
         &mut self,
         answer: Answer,
         plan: &AgencyPlan,
-        moment: &mut Moment<'_>,
+        moment: &mut Moment,
         out: &mut Vec<u8>,
     ) -> Then {
         match (answer, self.stage) {
@@ -205,7 +194,8 @@ impl Plain {
                 }
                 self.stage = Stage::Betting;
                 if self.dialect == Dialect::Native && moment.rng.bool() {
-                    put_native_ack(out);
+                    // An Ack, which is never required.
+                    out.extend([0, 4]);
                 }
             }
             (Answer::Stored, Stage::Finishing) if self.dialect == Dialect::Frames => {
@@ -239,7 +229,7 @@ impl Plain {
         Then::Stays
     }
 
-    fn take_refusal(&mut self, code: Option<u16>, stage: Stage, moment: &mut Moment<'_>) -> Then {
+    fn take_refusal(&mut self, code: Option<u16>, stage: Stage, moment: &mut Moment) -> Then {
         let code = code.and_then(Code::from_number);
         moment.happened.push(Happened::Refused(code));
         // Where a refusal has no code, one of a batch that was sent while nothing failed says that it is

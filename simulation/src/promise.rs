@@ -78,11 +78,6 @@ impl Promise {
         self.checked = None;
     }
 
-    /// Rows of which an agency, in any of its programs, learned that they are stored.
-    pub fn acknowledged(&self, series: Series) -> usize {
-        count(&self.acknowledged, series)
-    }
-
     /// The power is gone, or a sync failed: without `always`, what was not synced may be gone with it,
     /// acknowledged or not, and what is left is what counts.
     pub fn note_loss(&mut self, files: &Operator) -> Result<(), Broken> {
@@ -123,37 +118,33 @@ impl Promise {
         Ok(())
     }
 
-    /// An agency was told that the draw was held. The medium must bear that out.
-    pub fn check_drawn(&self, agency: u32, files: &Operator) -> Result<(), Broken> {
+    /// An agency was told of the draw, or of its winners too. The medium must bear that out.
+    pub fn check_drawn(
+        &self,
+        agency: u32,
+        told: Option<&[u32]>,
+        files: &Operator,
+    ) -> Result<(), Broken> {
         let finished = closings(&files.synced(CLOSINGS_FILE));
-        let agencies = 1..=self.agencies;
-        let missing = agencies
-            .clone()
-            .find(|number| !finished.contains_key(number));
+        let mut agencies = 1..=self.agencies;
+        let missing = agencies.find(|number| !finished.contains_key(number));
         expect(missing.is_none(), || {
-            format!(
-                "agency {agency} was told of the draw while {missing:?} had not finished for good"
-            )
+            format!("agency {agency} was told of the draw, and {missing:?} has not finished")
         })?;
         let bets = files.synced(BETS_FILE);
         self.expect_complete(&bets)?;
-        let won = agencies.map(|agency| stored_winners(agency, &bets).len());
-        let (bets, won) = (rows(&bets).count(), won.sum::<usize>());
-        let expected = format!("{WINNING_NUMBER},{},{bets},{won}\r\n", self.agencies);
+        let won = (1..=self.agencies).map(|agency| stored_winners(agency, &bets).len());
+        let (rows, won) = (rows(&bets).count(), won.sum::<usize>());
+        let expected = format!("{WINNING_NUMBER},{},{rows},{won}\r\n", self.agencies);
         let found = String::from_utf8_lossy(&files.synced(DRAW_FILE)).into_owned();
         expect(found == expected, || {
             format!(
-                "agency {agency} was told of the draw while draw.csv has {found:?}, not {expected:?}"
+                "agency {agency} was told of the draw, draw.csv has {found:?}, not {expected:?}"
             )
-        })
-    }
-
-    /// An agency was told its winners. They must be right, and not too early.
-    pub fn check_winners(&self, agency: u32, told: &[u32], files: &Operator) -> Result<(), Broken> {
-        self.check_drawn(agency, files)?;
-        let expected = stored_winners(agency, &files.synced(BETS_FILE));
-        expect(told == expected, || {
-            format!("agency {agency} was told winners {told:?}, and they are {expected:?}")
+        })?;
+        let winners = stored_winners(agency, &bets);
+        expect(told.is_none_or(|told| told == winners), || {
+            format!("agency {agency} was told winners {told:?}, and they are {winners:?}")
         })
     }
 

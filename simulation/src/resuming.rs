@@ -40,7 +40,7 @@ impl Resuming {
     }
 
     /// There is no connection, or no longer this one. Says whether to try another, or to end.
-    pub fn retry(&mut self, lost: Option<Call>, moment: &mut Moment<'_>) -> bool {
+    pub fn retry(&mut self, lost: Option<Call>, moment: &mut Moment) -> bool {
         let now = moment.now;
         if let Some(call) = lost.filter(|_| self.agency.is_waiting()) {
             self.retry.note_wait(now - call.since, now);
@@ -50,23 +50,23 @@ impl Resuming {
         pause.is_some()
     }
 
-    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment<'_>) -> Then {
+    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment) -> Then {
         let error = match self.converse(plan, call, moment) {
             Ok(then) => return then,
             Err(error) => error,
         };
-        let (happened, then) = match error {
-            error if error.is_passing() => {
-                (Happened::Refused(Some(Code::NotStored)), Then::HangsUp)
-            }
-            AgencyError::Refused {
-                code: code @ Code::DrawTimeout,
-                ..
-            } => (Happened::Refused(Some(code)), Then::Ends),
-            AgencyError::AnotherProgram(_) => (Happened::NoticedTwin, Then::Ends),
-            error => (Happened::GaveUp(error.to_string()), Then::Ends),
+        let then = match error.is_passing() {
+            true => Then::HangsUp,
+            false => Then::Ends,
         };
-        moment.happened.push(happened);
+        moment.happened.push(match error {
+            AgencyError::Refused {
+                code: code @ (Code::NotStored | Code::DrawTimeout),
+                ..
+            } => Happened::Refused(Some(code)),
+            AgencyError::AnotherProgram(_) => Happened::NoticedTwin,
+            error => Happened::GaveUp(error.to_string()),
+        });
         then
     }
 
@@ -74,7 +74,7 @@ impl Resuming {
         &mut self,
         plan: &AgencyPlan,
         call: &mut Call,
-        moment: &mut Moment<'_>,
+        moment: &mut Moment,
     ) -> Result<Then, AgencyError> {
         let received = match call.peer.receive() {
             Received::Bytes(bytes) => bytes,
@@ -115,7 +115,7 @@ impl Resuming {
     }
 
     /// The next whole reply of what came.
-    fn next_reply(&mut self, input: &mut &[u8], moment: &mut Moment<'_>) -> Option<Reply> {
+    fn next_reply(&mut self, input: &mut &[u8], moment: &mut Moment) -> Option<Reply> {
         let winners_max = self.agency.winners_max();
         let scan = |bytes: &[u8]| native::scan_reply(bytes, winners_max);
         let message = self.inbox.next_message(input, scan).transpose()?;

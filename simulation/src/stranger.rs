@@ -5,9 +5,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use server::testing::{Outlook, Received};
 
+use crate::agency::Moment;
 use crate::central::{Call, Doors};
 use crate::dialects::{BetFields, Dialect};
-use crate::plan::{COMMON_NAMES, MESSAGE_BYTES_MAX, Plan, random_bet};
+use crate::plan::{COMMON_NAMES, MESSAGE_BYTES_MAX, random_bet};
 
 /// A stranger with a connection.
 pub struct Stranger {
@@ -45,22 +46,17 @@ impl Habit {
 
 impl Stranger {
     /// A stranger who calls now.
-    pub fn call(
-        habit: Habit,
-        plan: &Plan,
-        doors: &mut Doors,
-        now: Duration,
-        rng: &mut Rng,
-    ) -> Stranger {
+    pub fn call(habit: Habit, agencies: u32, doors: &mut Doors, moment: &mut Moment) -> Stranger {
+        let rng = &mut moment.rng;
         let dialect = Dialect::ALL[rng.usize(..Dialect::ALL.len())];
         let (dialect, unsaid) = match habit {
-            Habit::Babbles => (dialect, nonsense(dialect, plan.rules.agencies, rng)),
+            Habit::Babbles => (dialect, nonsense(dialect, agencies, rng)),
             Habit::Floods | Habit::Dawdles => flood(rng),
             Habit::Hoards => beginning_of_large_message(rng),
             Habit::KeepsSilent => (dialect, Vec::new()),
         };
         Stranger {
-            call: doors.call(dialect as usize, None, now),
+            call: doors.call(dialect as usize, None, moment.now),
             habit,
             unsaid,
         }

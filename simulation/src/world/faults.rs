@@ -18,18 +18,18 @@ const CROWD: usize = 8;
 
 impl World {
     pub(super) fn have_fault(&mut self) -> Result<(), Broken> {
-        match self.rng.u8(..12) {
+        match self.moment.rng.u8(..12) {
             0 | 1 => {
                 let agencies = self.agencies.iter().filter_map(|it| it.call.as_ref());
                 let strangers = self.strangers.iter().map(|it| &it.call);
                 let calls = agencies.chain(strangers).collect::<Vec<_>>();
-                if let Some(call) = self.rng.choice(calls) {
+                if let Some(call) = self.moment.rng.choice(calls) {
                     call.peer.cut();
                 }
             }
             2 => self.crash_agency(),
             3 => {
-                let power_cut = self.rng.bool();
+                let power_cut = self.moment.rng.bool();
                 if self.central.is_some() {
                     self.end_central(power_cut, false)?;
                 }
@@ -37,13 +37,13 @@ impl World {
             4 => self.stop_central()?,
             // The central dies within one of its next operations on the disk.
             5 | 6 => self.disk.set_faults(Faults {
-                crash_after: Some(self.rng.u32(..6)),
+                crash_after: Some(self.moment.rng.u32(..6)),
                 ..self.disk.faults()
             }),
             7 | 8 => self.break_disk(),
             9 => self.disk.set_faults(Faults::default()),
-            10 if self.central.is_some() && self.rng.u8(..4) == 0 => {
-                self.operator.touch(&mut self.rng);
+            10 if self.central.is_some() && self.moment.rng.u8(..4) == 0 => {
+                self.operator.touch(&mut self.moment.rng);
             }
             _ => self.start_twin(),
         }
@@ -51,9 +51,9 @@ impl World {
     }
 
     fn crash_agency(&mut self) {
-        let index = self.rng.usize(..self.agencies.len());
+        let index = self.moment.rng.usize(..self.agencies.len());
         let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-        let central_sees = outlooks[self.rng.usize(..3)];
+        let central_sees = outlooks[self.moment.rng.usize(..3)];
         if self.agencies[index].runs() {
             self.agencies[index].crash(central_sees);
             self.statistics.add("agency crashes");
@@ -66,7 +66,7 @@ impl World {
             return Ok(());
         };
         self.statistics.add("central stops gracefully");
-        match central.shut_down(self.now) {
+        match central.shut_down(self.moment.now) {
             Ok(()) => self.end_central(false, false),
             Err(error) => self.note_stop(&error),
         }
@@ -75,10 +75,10 @@ impl World {
     /// Fills the disk, or has some operations fail from here on.
     fn break_disk(&mut self) {
         let mut faults = self.disk.faults();
-        if self.rng.u8(..3) == 0 {
-            faults.room = Some(self.rng.usize(..300));
+        if self.moment.rng.u8(..3) == 0 {
+            faults.room = Some(self.moment.rng.usize(..300));
         }
-        for _ in 0..self.rng.usize(..3) {
+        for _ in 0..self.moment.rng.usize(..3) {
             let operations = [
                 Operation::Open,
                 Operation::Read,
@@ -86,8 +86,8 @@ impl World {
                 Operation::Truncate,
                 Operation::Sync,
             ];
-            let operation = operations[self.rng.usize(..operations.len())];
-            let file = [BETS_FILE, CLOSINGS_FILE, DRAW_FILE][self.rng.usize(..3)];
+            let operation = operations[self.moment.rng.usize(..operations.len())];
+            let file = [BETS_FILE, CLOSINGS_FILE, DRAW_FILE][self.moment.rng.usize(..3)];
             faults.failing.push((operation, file));
         }
         self.disk.set_faults(faults);
@@ -95,20 +95,20 @@ impl World {
 
     /// Starts a second program for an agency, as somebody might by mistake.
     fn start_twin(&mut self) {
-        let index = self.rng.usize(..self.agencies.len());
+        let index = self.moment.rng.usize(..self.agencies.len());
         let twins = self.agencies.iter().filter(|agency| agency.is_twin).count();
         let plan = &self.agencies[index].plan;
         if twins < TWINS_MAX && plan.dialect.is_none() {
             self.twinned.insert(plan.number);
             let mut twin = Agency::new(plan.clone(), true);
-            twin.start(self.now);
+            twin.start(self.moment.now);
             self.agencies.push(twin);
             self.statistics.add("twins");
         }
     }
 
     pub(super) fn let_strangers_in(&mut self) {
-        let habit = Habit::random(&mut self.rng);
+        let habit = Habit::random(&mut self.moment.rng);
         if self.central.is_none() || self.strangers.len() >= STRANGERS_MAX {
             return;
         }
@@ -119,7 +119,7 @@ impl World {
         });
         self.call(habit);
         // Now and then a crowd comes along.
-        match self.rng.u8(..8) {
+        match self.moment.rng.u8(..8) {
             0 => {
                 self.statistics.add("crowds of silent strangers");
                 (0..CROWD).for_each(|_| self.call(Habit::KeepsSilent));
@@ -130,7 +130,8 @@ impl World {
     }
 
     fn call(&mut self, habit: Habit) {
-        let stranger = Stranger::call(habit, &self.plan, &mut self.doors, self.now, &mut self.rng);
+        let agencies = self.plan.rules.agencies;
+        let stranger = Stranger::call(habit, agencies, &mut self.doors, &mut self.moment);
         self.strangers.push(stranger);
     }
 
@@ -138,7 +139,7 @@ impl World {
     /// connection that is dead will be found to be.
     pub(super) fn end_faults(&mut self) {
         self.tell("faults cease");
-        self.is_faulty = false;
+        self.moment.is_faulty = false;
         self.disk.set_faults(Faults::default());
         for stranger in self.strangers.drain(..) {
             stranger.call.peer.leave(Outlook::Reset);

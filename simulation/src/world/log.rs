@@ -63,7 +63,7 @@ impl World {
                 continue;
             }
             let is_idle = idle.contains(&call.address);
-            let silent = self.now - call.said_at;
+            let silent = self.moment.now - call.said_at;
             // Once the draw was held, who waits has its answer, and may be slow to read it.
             let is_parked = call.is_waiting && self.draws_logged == 0;
             let was_active = silent > ARRIVAL && (is_parked || silent < patience);
@@ -91,7 +91,7 @@ impl World {
             return Ok(());
         };
         let borne = self.strangers.iter();
-        let borne = borne.filter_map(|stranger| stranger.is_borne_for(self.now));
+        let borne = borne.filter_map(|stranger| stranger.is_borne_for(self.moment.now));
         let longest = borne.max().unwrap_or_default();
         expect(longest <= timeout + STRANGER_PATIENCE, || {
             format!("a stranger holds a connection for {longest:?}")

@@ -14,7 +14,7 @@ impl World {
         let Some(central) = &mut self.central else {
             return Ok(());
         };
-        let turned = central.turn(&mut self.doors, self.now)?;
+        let turned = central.turn(&mut self.doors, self.moment.now)?;
         self.read_log(&settled)?;
         match turned {
             // It would have gone on, had it not died.
@@ -43,7 +43,7 @@ impl World {
         }
         // A failed sync has the central cut off what no good one covered.
         let may_lose = matches!(error, TurnError::Storage(error) if error.is_fatal());
-        let power_cut = self.rng.bool();
+        let power_cut = self.moment.rng.bool();
         self.end_central(power_cut, may_lose)
     }
 
@@ -72,10 +72,10 @@ impl World {
         self.operator.make_good();
         self.expect_other_rules_refused()?;
         let Plan { rules, limits, .. } = self.plan;
-        self.central = SimCentral::start(&self.disk, rules, limits, self.now)?;
+        self.central = SimCentral::start(&self.disk, rules, limits, self.moment.now)?;
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
-            let power_cut = self.disk.has_crashed() && self.rng.bool();
+            let power_cut = self.disk.has_crashed() && self.moment.rng.bool();
             self.end_central(power_cut, false)?;
         } else if self.draws_logged > 0 {
             self.statistics.add("restarts after the draw");
@@ -86,11 +86,11 @@ impl World {
     /// Once the draw was held, nobody can start the lottery with another number, or more agencies.
     fn expect_other_rules_refused(&mut self) -> Result<(), Broken> {
         let is_held = self.disk.synced(DRAW_FILE).ends_with(b"\r\n");
-        if !is_held || !self.is_faulty || self.rng.bool() {
+        if !is_held || !self.moment.is_faulty || self.moment.rng.bool() {
             return Ok(());
         }
         let mut rules = self.plan.rules;
-        match self.rng.bool() {
+        match self.moment.rng.bool() {
             true => rules.winning_number += 1,
             false => rules.agencies += 1,
         }
