@@ -64,8 +64,11 @@ impl Stranger {
 
     /// For how long the central has had patience with it, if it has a deadline to say who it is.
     pub fn is_borne_for(&self, now: Duration) -> Option<Duration> {
-        let never_says = !matches!(self.habit, Habit::Babbles | Habit::Floods);
-        (never_says && !self.call.peer.is_closed()).then(|| now - self.call.since)
+        (self.means_to_stay() && !self.call.peer.is_closed()).then(|| now - self.call.since)
+    }
+
+    fn means_to_stay(&self) -> bool {
+        !matches!(self.habit, Habit::Babbles | Habit::Floods)
     }
 
     /// Says a little more, or goes away; says whether it stays.
@@ -82,16 +85,18 @@ impl Stranger {
         peer.send(&said.collect::<Vec<_>>());
         let reads = self.habit != Habit::Floods || rng.bool();
         let is_over = reads && matches!(peer.receive(), Received::Ended | Received::Broken);
-        let goes = match self.habit {
-            Habit::Babbles | Habit::Floods => rng.u8(..8) == 0,
-            Habit::Hoards | Habit::Dawdles | Habit::KeepsSilent => rng.u8(..64) == 0,
-        };
-        if is_over || goes {
-            let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-            peer.leave(outlooks[rng.usize(..3)]);
+        let steps = if self.means_to_stay() { 64 } else { 8 };
+        let stays = !is_over && rng.u8(..steps) > 0;
+        if !stays {
+            peer.leave(random_outlook(rng));
         }
-        !(is_over || goes)
+        stays
     }
+}
+
+/// How the central learns that a peer is gone.
+pub fn random_outlook(rng: &mut Rng) -> Outlook {
+    [Outlook::Ended, Outlook::Reset, Outlook::Silent][rng.usize(..3)]
 }
 
 /// Nothing of this may be stored, and nobody may learn anything by it.

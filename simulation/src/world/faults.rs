@@ -8,7 +8,7 @@ use super::World;
 use crate::agency::Agency;
 use crate::plan::TWINS_MAX;
 use crate::promise::Broken;
-use crate::stranger::{Habit, Stranger};
+use crate::stranger::{Habit, Stranger, random_outlook};
 
 /// Strangers present at once, at most, but for a crowd.
 const STRANGERS_MAX: usize = 3;
@@ -27,12 +27,17 @@ impl World {
                     call.peer.cut();
                 }
             }
-            2 => self.crash_agency(),
-            3 => {
-                let power_cut = self.moment.rng.bool();
-                if self.central.is_some() {
-                    self.end_central(power_cut, false)?;
+            2 => {
+                let central_sees = random_outlook(&mut self.moment.rng);
+                let index = self.moment.rng.usize(..self.agencies.len());
+                if self.agencies[index].runs() {
+                    self.agencies[index].crash(central_sees);
+                    self.statistics.add("agency crashes");
                 }
+            }
+            3 if self.central.is_some() => {
+                let power_cut = self.moment.rng.bool();
+                self.end_central(power_cut, false)?;
             }
             4 => self.stop_central()?,
             // The central dies within one of its next operations on the disk.
@@ -45,19 +50,10 @@ impl World {
             10 if self.central.is_some() && self.moment.rng.u8(..4) == 0 => {
                 self.operator.touch(&mut self.moment.rng);
             }
-            _ => self.start_twin(),
+            11 => self.start_twin(),
+            _ => {}
         }
         Ok(())
-    }
-
-    fn crash_agency(&mut self) {
-        let index = self.moment.rng.usize(..self.agencies.len());
-        let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-        let central_sees = outlooks[self.moment.rng.usize(..3)];
-        if self.agencies[index].runs() {
-            self.agencies[index].crash(central_sees);
-            self.statistics.add("agency crashes");
-        }
     }
 
     /// Somebody ends the central by SIGTERM, which stores all it has taken.
