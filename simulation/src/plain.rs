@@ -125,20 +125,17 @@ impl Plain {
             self.stage = Stage::Finishing;
             return;
         }
-        let batches_max = match dialect.answers_batches() {
-            true => 1,
-            false => usize::MAX,
-        };
-        let bets = plan.bets[self.registered..].chunks(plan.pace.batch_bets_max as usize);
-        let mut batches: Vec<_> = bets.take(batches_max).collect();
+        let bets = &plan.bets[self.registered..];
+        let mut batches: Vec<_> = bets.chunks(plan.pace.batch_bets_max as usize).collect();
+        if dialect.answers_batches() {
+            batches.truncate(1);
+        }
         // An agency without bets must send an empty batch, so that the central knows who it is.
         if batches.is_empty() && dialect == Dialect::Sized && !is_known {
             batches.push(&[]);
         }
-        let batches = batches
-            .iter()
-            .map(|bets| self.attempt(number, bets, moment));
-        let batches: Vec<_> = batches.collect();
+        let attempt = |bets: &&[_]| self.attempt(number, bets, moment);
+        let batches: Vec<_> = batches.iter().map(attempt).collect();
         if dialect == Dialect::Flags {
             // One message or two.
             let batches: Vec<&[PlannedBet]> = batches.iter().map(Vec::as_slice).collect();
@@ -146,9 +143,9 @@ impl Plain {
             put_flags_batches(number, front, out);
             put_flags_batches(number, back, out);
         } else {
-            batches
-                .iter()
-                .for_each(|bets| dialect.put_batch(number, bets, out));
+            for bets in &batches {
+                dialect.put_batch(number, bets, out);
+            }
         }
         self.stage = Stage::Awaiting;
         if batches.is_empty() || !dialect.answers_batches() {
@@ -186,12 +183,7 @@ impl Plain {
     ) -> Then {
         match (answer, self.stage) {
             (Answer::Stored, Stage::Awaiting) => {
-                let stored = self.link.unanswered.drain(..);
-                for (series, bets) in stored {
-                    self.registered += bets;
-                    self.last_batch = bets;
-                    moment.happened.push(Happened::Acknowledged(series, bets));
-                }
+                self.note_stored(moment);
                 self.stage = Stage::Betting;
                 if self.dialect == Dialect::Native && moment.rng.bool() {
                     // An Ack, which is never required.
@@ -210,13 +202,10 @@ impl Plain {
                 if !self.link.has_asked {
                     self.dialect.put_request(plan.number, out);
                 }
-                self.link.has_asked = true;
                 moment.happened.push(Happened::DrawHeld);
             }
             (Answer::Winners(winners), Stage::Waiting | Stage::Finishing) => {
-                for (series, bets) in self.link.unanswered.drain(..) {
-                    moment.happened.push(Happened::Acknowledged(series, bets));
-                }
+                self.note_stored(moment);
                 moment.happened.push(Happened::Winners(winners));
                 return Then::IsOver;
             }
@@ -227,6 +216,15 @@ impl Plain {
             }
         }
         Then::Stays
+    }
+
+    /// All batches that were not answered are stored.
+    fn note_stored(&mut self, moment: &mut Moment) {
+        for (series, bets) in self.link.unanswered.drain(..) {
+            self.registered += bets;
+            self.last_batch = bets;
+            moment.happened.push(Happened::Acknowledged(series, bets));
+        }
     }
 
     fn take_refusal(&mut self, code: Option<u16>, stage: Stage, moment: &mut Moment) -> Then {
