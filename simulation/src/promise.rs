@@ -127,10 +127,11 @@ impl Promise {
     ) -> Result<(), Broken> {
         let finished = closings(&files.synced(CLOSINGS_FILE));
         let mut agencies = 1..=self.agencies;
-        let missing = agencies.find(|number| !finished.contains_key(number));
-        expect(missing.is_none(), || {
-            format!("agency {agency} was told of the draw, and {missing:?} has not finished")
-        })?;
+        if let Some(missing) = agencies.find(|number| !finished.contains_key(number)) {
+            return Err(Broken(format!(
+                "agency {agency} was told of the draw, and {missing} has not finished"
+            )));
+        }
         let bets = files.synced(BETS_FILE);
         self.expect_complete(&bets)?;
         let won = (1..=self.agencies).map(|agency| stored_winners(agency, &bets).len());

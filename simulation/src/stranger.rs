@@ -33,13 +33,13 @@ pub enum Habit {
 }
 
 impl Habit {
-    /// The habit of the next stranger.
-    pub fn random(rng: &mut Rng) -> Habit {
+    /// The habit of the next stranger, and its name among what was met.
+    pub fn random(rng: &mut Rng) -> (Habit, &'static str) {
         match rng.u8(..8) {
-            0..5 => Habit::Babbles,
-            5 => Habit::Floods,
-            6 => Habit::Hoards,
-            _ => Habit::Dawdles,
+            0..5 => (Habit::Babbles, "strangers"),
+            5 => (Habit::Floods, "floods"),
+            6 => (Habit::Hoards, "hoards"),
+            _ => (Habit::Dawdles, "strangers"),
         }
     }
 }

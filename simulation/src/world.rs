@@ -43,8 +43,6 @@ pub struct World {
     promise: Promise,
     statistics: Statistics,
     draws_logged: u64,
-    /// How often the central has died.
-    crashes: u64,
     /// Tells each event, for a replay.
     trace: bool,
 }
@@ -77,7 +75,6 @@ impl World {
             twinned: BTreeSet::new(),
             statistics,
             draws_logged: 0,
-            crashes: 0,
             trace,
         }
     }
@@ -248,11 +245,12 @@ impl World {
         liar::talk(&mut self.moment.rng, &self.statistics);
         let bets = self.operator.cached(BETS_FILE);
         self.promise.expect_complete(&bets)?;
-        let (times, crashes) = (self.draws_logged, self.crashes);
-        expect(times == 1 || (times > 1 && crashes > 0), || {
-            format!("the draw was logged {times} times, with {crashes} crashes of the central")
+        let counts = self.statistics.counts();
+        let (times, has_crashed) = (self.draws_logged, counts.contains_key("central crashes"));
+        expect(times == 1 || (times > 1 && has_crashed), || {
+            format!("the draw was logged {times} times, and the central has crashed: {has_crashed}")
         })?;
-        Ok(self.statistics.counts())
+        Ok(counts)
     }
 
     fn tell(&self, what: &str) {

@@ -104,15 +104,11 @@ impl World {
     }
 
     pub(super) fn let_strangers_in(&mut self) {
-        let habit = Habit::random(&mut self.moment.rng);
+        let (habit, name) = Habit::random(&mut self.moment.rng);
         if self.central.is_none() || self.strangers.len() >= STRANGERS_MAX {
             return;
         }
-        self.statistics.add(match habit {
-            Habit::Babbles | Habit::Dawdles | Habit::KeepsSilent => "strangers",
-            Habit::Floods => "floods",
-            Habit::Hoards => "hoards",
-        });
+        self.statistics.add(name);
         self.call(habit);
         // Now and then a crowd comes along.
         match self.moment.rng.u8(..8) {

@@ -67,13 +67,13 @@ impl World {
             // Once the draw was held, who waits has its answer, and may be slow to read it.
             let is_parked = call.is_waiting && self.draws_logged == 0;
             let was_active = silent > ARRIVAL && (is_parked || silent < patience);
-            let reason = match is_scarce {
-                _ if is_idle => was_active.then_some("idle"),
-                reason => reason,
+            let reason = match is_idle {
+                true => was_active.then_some("idle"),
+                false => is_scarce,
             };
-            expect(reason.is_none(), || {
-                format!("agency {agency} was cut off: {reason:?}")
-            })?;
+            if let Some(reason) = reason {
+                return Err(Broken(format!("agency {agency} was cut off: {reason}")));
+            }
         }
         Ok(())
     }

@@ -51,7 +51,6 @@ impl World {
     pub(super) fn end_central(&mut self, power_cut: bool, may_lose: bool) -> Result<(), Broken> {
         self.tell(&format!("central dies, power cut: {power_cut}"));
         self.statistics.add("central crashes");
-        self.crashes += 1;
         // Without `always`, nothing is promised of what was acknowledged just before, so no such
         // acknowledgement may arrive when the promise no longer covers it.
         let loses_answers =
