@@ -119,6 +119,9 @@ pub struct Plan {
     pub rules: Rules,
     pub limits: Limits,
     pub agencies: Vec<AgencyPlan>,
+    /// Of a hundred turns that the central could make, how many it makes: on a busy machine few, of many
+    /// agencies each.
+    pub turns: u8,
     /// Steps in which anything may fail.
     pub faulty_steps: u32,
     /// Whether the central speaks TLS and nothing else.
@@ -158,6 +161,10 @@ impl Plan {
             agencies: (1..=agencies)
                 .map(|number| AgencyPlan::random(number, idle_timeout.is_some(), rng))
                 .collect(),
+            turns: match idle_timeout {
+                None if rng.u8(..4) == 0 => 5,
+                _ => 100,
+            },
             faulty_steps: rng.u32(..800),
             has_tls: rng.u8(..16) == 0,
         }

@@ -11,7 +11,8 @@ use crate::promise::{Broken, expect};
 impl World {
     pub(super) fn turn_central(&mut self) -> Result<(), Broken> {
         let settled = self.settled();
-        let Some(central) = &mut self.central else {
+        let is_busy = self.moment.rng.u8(..100) >= self.plan.turns;
+        let Some(central) = self.central.as_mut().filter(|_| !is_busy) else {
             return Ok(());
         };
         let turned = central.turn(&mut self.doors, self.moment.now)?;
