@@ -12,23 +12,31 @@ use crate::promise::{Broken, expect};
 /// How much longer than its time a stranger may stay: the central looks at it in its next turn.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long what was sent may be on its way.
-const ARRIVAL: Duration = Duration::from_secs(3);
+/// The connection of an agency before a turn.
+pub(super) struct Settled {
+    agency: u32,
+    call: Call,
+    /// Whether the central has read all that the agency has said.
+    is_heard: bool,
+}
 
 impl World {
-    /// The agencies and connections of which the central knows whose they are, and which nobody has left
-    /// or broken.
-    pub(super) fn settled(&self) -> Vec<(u32, Call)> {
+    /// The connections of which the central knows whose they are, and which nobody has left or broken.
+    pub(super) fn settled(&self) -> Vec<Settled> {
         let agencies = self.agencies.iter();
         let calls = agencies.filter_map(|it| Some((it.plan.number, it.call.as_ref()?)));
         let settled = calls.filter(|(_, call)| call.is_known && call.is_open());
         settled
-            .map(|(agency, call)| (agency, call.clone()))
+            .map(|(agency, call)| Settled {
+                agency,
+                call: call.clone(),
+                is_heard: call.peer.unread_bytes() == 0,
+            })
             .collect()
     }
 
     /// Takes what the central logged in a turn before which these connections were open.
-    pub(super) fn read_log(&mut self, settled: &[(u32, Call)]) -> Result<(), Broken> {
+    pub(super) fn read_log(&mut self, settled: &[Settled]) -> Result<(), Broken> {
         let mut is_scarce = None;
         let mut taken_over = Vec::new();
         let mut idle: Vec<IpAddr> = Vec::new();
@@ -57,8 +65,13 @@ impl World {
             self.tell(&format!("central logs: {line}"));
         }
         self.statistics.add_times("takeovers", taken_over.len());
-        let patience = self.plan.limits.idle_timeout.unwrap_or_default() / 2;
-        for (agency, call) in settled {
+        let timeout = self.plan.limits.idle_timeout.unwrap_or_default();
+        for Settled {
+            agency,
+            call,
+            is_heard,
+        } in settled
+        {
             if !call.peer.is_closed() || taken_over.contains(&agency.to_string()) {
                 continue;
             }
@@ -66,7 +79,7 @@ impl World {
             let silent = self.moment.now - call.said_at;
             // Once the draw was held, who waits has its answer, and may be slow to read it.
             let is_parked = call.is_waiting && self.draws_logged == 0;
-            let was_active = silent > ARRIVAL && (is_parked || silent < patience);
+            let was_active = *is_heard && (is_parked || silent < timeout);
             let reason = match is_idle {
                 true => was_active.then_some("idle"),
                 false => is_scarce,
