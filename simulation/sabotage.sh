@@ -6,13 +6,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seeds=${SEEDS:-100000}
 
-copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
+copy=$PWD/target/sabotage/code
+rm -rf "$copy"
+mkdir -p "$copy"
 git ls-files -z | grep -zv '^\.data/' | xargs -0 cp --parents -t "$copy"
 # A sabotaged function may not use its arguments, which is nobody's concern here.
-export CARGO_TARGET_DIR=$copy/target RUSTFLAGS="--cap-lints allow"
+export CARGO_TARGET_DIR=$PWD/target/sabotage/target RUSTFLAGS="--cap-lints allow"
 # Many short builds and short runs: what makes a program fast takes longer than it saves.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+export CARGO_INCREMENTAL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 missed=0
 for patch in "$PWD"/simulation/sabotage/*.patch; do
     name=$(basename "$patch" .patch)
@@ -23,7 +24,7 @@ for patch in "$PWD"/simulation/sabotage/*.patch; do
         missed=$((missed + 1))
         found="NOT FOUND in $seeds worlds"
     fi
-    printf '%-36s %s\n' "$name" "$(printf '%s\n' "$found" | head -n 1)"
+    printf '%-45s %s\n' "$name" "$(printf '%s\n' "$found" | head -n 1)"
     patch -d "$copy" -p1 -s -R <"$patch"
 done
 [ "$missed" = 0 ]

@@ -1,4 +1,4 @@
-//! Production's reactor, lottery, central and store, turned by hand, and the connections to them.
+//! Production's reactor, lottery, central and store, turned by hand, and the calls to them.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use lottery_core::store::{OpenError, Store};
 use lottery_core::testing::SimDisk;
 use rustls::ClientConfig;
-use server::central::{Central, Rules, StartError, TurnError};
+use server::central::{Central, Rules, TurnError};
 use server::lottery::Lottery;
 use server::reactor::{Limits, Reactor};
-use server::testing::{Authority, Network, Peer, SimSocket};
+use server::testing::{Authority, Network, Outlook, Peer, SimSocket};
 use server::tls::TlsAcceptor;
 use server::transport::Transport;
 
@@ -43,13 +43,34 @@ thread_local! {
     };
 }
 
-/// A peer's end of a connection. Each has an address of its own, by which the log names it.
+/// A connection to the central.
 #[derive(Clone)]
-pub struct Caller {
-    /// The end.
+pub struct Call {
+    /// The caller's end.
     pub peer: Peer,
-    /// Its address.
+    /// The caller's address, which nobody else has: the log names the connection by it.
     pub address: IpAddr,
+    pub since: Duration,
+    /// When the caller last said something.
+    pub said_at: Duration,
+    /// Whether the central knows for certain which agency this is.
+    pub is_known: bool,
+    /// Whether the agency waits for the draw, and has asked the central to be told.
+    pub is_waiting: bool,
+}
+
+impl Call {
+    pub fn say(&mut self, bytes: &[u8], now: Duration) {
+        self.peer.send(bytes);
+        if !bytes.is_empty() {
+            self.said_at = now;
+        }
+    }
+
+    /// Whether neither end has left or lost it.
+    pub fn is_open(&self) -> bool {
+        self.peer.outlook() == Outlook::Open && !self.peer.is_closed()
+    }
 }
 
 impl Doors {
@@ -63,9 +84,9 @@ impl Doors {
         }
     }
 
-    /// Makes a connection at a door, which is a dialect's place among all. Where TLS is spoken, an
-    /// agency has its certificate. Somebody else has one that is no agency's, or does not speak TLS.
-    pub fn call(&mut self, door: usize, agency: Option<u32>) -> Caller {
+    /// Calls at a door, which is a dialect's place among all. Where TLS is spoken, an agency has its
+    /// certificate. Somebody else has one that is no agency's, or does not speak TLS.
+    pub fn call(&mut self, door: usize, agency: Option<u32>, now: Duration) -> Call {
         self.last_address += 1;
         let address = IpAddr::V4(Ipv4Addr::from(self.last_address));
         let (mut peer, socket) = self.network.connect();
@@ -80,7 +101,14 @@ impl Doors {
             }),
         };
         self.waiting.push((door, address, transport));
-        Caller { peer, address }
+        Call {
+            peer,
+            address,
+            since: now,
+            said_at: now,
+            is_known: false,
+            is_waiting: false,
+        }
     }
 
     /// The central is gone. See [`Network::server_crashes`].
@@ -98,23 +126,19 @@ pub struct SimCentral {
 }
 
 impl SimCentral {
-    /// Starts the program on what the disk holds; `None` when it dies in doing so, or ends because
-    /// the disk does not let it open its files.
-    ///
-    /// # Errors
-    ///
-    /// When it takes what a crash left for damage, or its own draw for another.
+    /// Starts the program on what the disk holds; `None` when the disk does not let it. Fails when it takes
+    /// what a crash left for damage, or its own draw for another.
     pub fn start(
         disk: &SimDisk,
         rules: Rules,
         limits: Limits,
         now: Duration,
     ) -> Result<Option<SimCentral>, Broken> {
-        let Some(opened) = open(disk, rules)? else {
+        let Some(store) = open(disk)? else {
             return Ok(None);
         };
-        let central =
-            opened.map_err(|error| Broken(format!("the lottery does not start: {error}")))?;
+        let central = Central::new(rules, store)
+            .map_err(|error| Broken(format!("the lottery does not start: {error}")))?;
         let lottery = Lottery::new(central, MESSAGE_BYTES_MAX);
         Ok(Some(SimCentral {
             reactor: Reactor::new(lottery, limits, 0),
@@ -124,10 +148,7 @@ impl SimCentral {
     }
 
     /// What the event loop does after a sleep: take what the system announces, accept, make a turn.
-    ///
-    /// # Errors
-    ///
-    /// When the central keeps more memory than it may.
+    /// Fails when the central keeps more memory than it may.
     pub fn turn(
         &mut self,
         doors: &mut Doors,
@@ -150,11 +171,7 @@ impl SimCentral {
         Ok(turned)
     }
 
-    /// Ends gracefully.
-    ///
-    /// # Errors
-    ///
-    /// When what was taken cannot be stored.
+    /// Shuts down gracefully. Fails when what was taken cannot be stored.
     pub fn shut_down(mut self, now: Duration) -> Result<(), TurnError> {
         let now = now - self.started;
         self.reactor.shut_down(now)?;
@@ -164,17 +181,11 @@ impl SimCentral {
     }
 }
 
-/// Opens the files; `None` when the disk does not let them be opened.
-///
-/// # Errors
-///
-/// When what a crash left is taken for damage.
-pub fn open(
-    disk: &SimDisk,
-    rules: Rules,
-) -> Result<Option<Result<Central<SimDisk>, StartError>>, Broken> {
+/// Opens the files; `None` when the disk does not let them be opened. Fails when what a crash left is
+/// taken for damage.
+pub fn open(disk: &SimDisk) -> Result<Option<Store<SimDisk>>, Broken> {
     match Store::open(disk.clone(), || false) {
-        Ok((store, _)) => Ok(Some(Central::new(rules, store))),
+        Ok((store, _)) => Ok(Some(store)),
         Err(OpenError::File { .. }) => Ok(None),
         Err(damage) => Err(Broken(format!("the store does not open: {damage}"))),
     }

@@ -160,7 +160,7 @@ impl Dialect {
         let found = match self {
             Dialect::Native => native_answer(came),
             Dialect::Frames => frames_answer(came),
-            Dialect::Flags => Ok(documents(came, 4)),
+            Dialect::Flags => Ok(documents(came)),
             Dialect::Lines => lines_answer(came),
             Dialect::Sized => sized_answer(came),
         };
@@ -180,11 +180,6 @@ pub fn put_flags_batches(agency: u32, batches: &[&[BetFields<'_>]], out: &mut Ve
         out.extend((text.len() as u32).to_be_bytes());
         out.extend(text.as_bytes());
     }
-}
-
-/// Appends an Ack of the native dialect.
-pub fn put_native_ack(out: &mut Vec<u8>) {
-    out.extend([0, 4]);
 }
 
 fn native_bet(agency: u32, bet: &BetFields<'_>) -> Vec<u8> {
@@ -242,28 +237,19 @@ fn native_answer(came: &[u8]) -> Result<Found, NoAnswer> {
             Some((Answer::Refused(Some(code)), 4))
         }
         // A count of eight bytes, of which the last four are enough.
-        [0, 7, 0, 0, 0, 0, rest @ ..] => {
-            documents(rest, 4).map(|(answer, bytes)| (answer, bytes + 6))
-        }
+        [0, 7, 0, 0, 0, 0, rest @ ..] => documents(rest).map(|(answer, bytes)| (answer, bytes + 6)),
         [] | [0] | [0, 3 | 7, ..] => None,
         _ => return Err(NoAnswer),
     })
 }
 
-/// A count of DNIs, of `count_bytes` big-endian bytes, and the DNIs.
-fn documents(came: &[u8], count_bytes: usize) -> Found {
-    let count = came.get(..count_bytes)?;
-    let count = count
-        .iter()
-        .fold(0, |count, byte| count << 8 | usize::from(*byte));
-    let end = count_bytes + 4 * count;
-    let documents = came.get(count_bytes..end)?.chunks_exact(4);
-    let documents = documents.map(|digits| {
-        digits
-            .iter()
-            .fold(0, |number, byte| number << 8 | u32::from(*byte))
-    });
-    Some((Answer::Winners(documents.collect()), end))
+/// A count of DNIs, and the DNIs, in four bytes each.
+fn documents(came: &[u8]) -> Found {
+    let (numbers, _) = came.as_chunks();
+    let mut numbers = numbers.iter().map(|bytes| u32::from_be_bytes(*bytes));
+    let count = numbers.next()? as usize;
+    let documents: Vec<_> = numbers.take(count).collect();
+    (documents.len() == count).then(|| (Answer::Winners(documents), 4 + 4 * count))
 }
 
 fn frames_answer(came: &[u8]) -> Result<Found, NoAnswer> {

@@ -13,61 +13,61 @@ use lottery_core::message::{Code, Message, Refusal, Reply, Request, Stage, Welco
 use lottery_core::tally::Tally;
 use lottery_core::testing::Statistics;
 
-use crate::plan::{AgencyPlan, Bets, OwnedBet};
+use crate::plan::{AgencyPlan, Bets, as_bet};
 
 const ANSWERS_MAX: usize = 60;
 
 /// Has an agency talk to a liar until it sees through it, has its winners, or is tired of it. Panics when
 /// the agency does what it should not.
 pub fn talk(rng: &mut Rng, statistics: &Statistics) {
-    let plan = AgencyPlan::random(3, false, rng);
-    let mut agency = Agency::new(plan.number, Bets::new(plan.bets.clone()), plan.pace);
-    let mut listener = Listener::new(&plan);
+    let plan = &AgencyPlan::random(3, false, rng);
+    let mut agency = Agency::new(plan.number, plan.source(), plan.pace);
+    let mut listener = Listener::default();
     for _ in 0..ANSWERS_MAX {
-        if let Some(winners) = listener.hear(&mut agency) {
+        if let Some(winners) = listener.hear(plan, &mut agency) {
             assert!(winners.len() <= plan.bets.len());
             return statistics.add("liars believed to the end");
         }
         let reply = match rng.u8(..8) {
-            0 => lie(&plan.bets, rng),
-            _ => Some(listener.truth(rng)),
+            0 => lie(plan, rng),
+            _ => Some(listener.truth(plan, rng)),
         };
         let Some(reply) = reply else {
             agency.connected();
-            listener = Listener::new(&plan);
+            listener = Listener::default();
             continue;
         };
         let mut bytes = Vec::new();
         native::encode_reply(&reply, &mut bytes);
         assert!(agency.winners_max() <= plan.bets.len() as u64);
         let is_believable = native::scan_reply(&bytes, agency.winners_max()).is_ok();
-        if !is_believable || !listener.answer(&mut agency, reply) {
+        if !is_believable || !listener.answer(plan, &mut agency, reply) {
             return statistics.add("liars seen through");
         }
     }
 }
 
 /// Anything, perhaps even the truth; without an answer the connection breaks.
-fn lie(bets: &[OwnedBet], rng: &mut Rng) -> Option<Reply> {
-    let stage = [
+fn lie(plan: &AgencyPlan, rng: &mut Rng) -> Option<Reply> {
+    let most = plan.bets.len() + 2;
+    let stages = [
         Stage::Betting,
         Stage::Betting,
         Stage::Finished,
         Stage::Drawn,
-    ][rng.usize(..4)];
-    let most = bets.len() + 2;
+    ];
+    let mut welcome = welcome(plan, rng.usize(..most));
+    welcome.stage = stages[rng.usize(..4)];
     Some(match rng.u8(..16) {
         0..4 => Reply::Stored,
         4..10 => {
-            let Tally { bets, crc } = tally(bets, rng.usize(..most));
-            let crc = crc ^ u32::from(rng.u8(..4) == 0);
-            Reply::Welcome(Welcome { bets, crc, stage })
+            welcome.crc ^= u32::from(rng.u8(..4) == 0);
+            Reply::Welcome(welcome)
         }
-        10 => Reply::Welcome(Welcome {
-            bets: rng.u64(..),
-            crc: 0,
-            stage,
-        }),
+        10 => {
+            welcome.bets = rng.u64(..);
+            Reply::Welcome(welcome)
+        }
         11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
         12 => Reply::Refused(Refusal::from(Code::ALL[rng.usize(..Code::ALL.len())])),
         _ => return None,
@@ -75,19 +75,23 @@ fn lie(bets: &[OwnedBet], rng: &mut Rng) -> Option<Reply> {
 }
 
 /// What the central would tell of the first `count` bets, or of all when there are fewer.
-fn tally(bets: &[OwnedBet], count: usize) -> Tally {
+fn welcome(plan: &AgencyPlan, count: usize) -> Welcome {
     let mut encodings = Vec::new();
-    for bet in bets.iter().take(count) {
-        encoding::encode(&bet.as_bet(), &mut encodings);
+    for bet in plan.bets.iter().take(count) {
+        encoding::encode(&as_bet(plan.number, bet), &mut encodings);
     }
     let mut tally = Tally::default();
     tally.add(count as u64, &encodings);
-    tally
+    Welcome {
+        bets: tally.bets,
+        crc: tally.crc,
+        stage: Stage::Betting,
+    }
 }
 
 /// The other end of one connection, which looks at what the agency sends.
-struct Listener<'p> {
-    plan: &'p AgencyPlan,
+#[derive(Default)]
+struct Listener {
     has_greeted: bool,
     /// The bet that the agency is to send next, once it was welcomed.
     next: Option<usize>,
@@ -96,40 +100,26 @@ struct Listener<'p> {
     has_asked: bool,
 }
 
-impl<'p> Listener<'p> {
-    fn new(plan: &'p AgencyPlan) -> Listener<'p> {
-        Listener {
-            plan,
-            has_greeted: false,
-            next: None,
-            unanswered: VecDeque::new(),
-            has_finished: false,
-            has_asked: false,
-        }
-    }
-
+impl Listener {
     /// What a central might say now.
-    fn truth(&self, rng: &mut Rng) -> Reply {
-        let bets = &self.plan.bets;
+    fn truth(&self, plan: &AgencyPlan, rng: &mut Rng) -> Reply {
         if self.next.is_none() {
-            let Tally { bets, crc } = tally(bets, rng.usize(..=bets.len()));
-            let stage = Stage::Betting;
-            return Reply::Welcome(Welcome { bets, crc, stage });
+            return Reply::Welcome(welcome(plan, rng.usize(..=plan.bets.len())));
         }
         match self.unanswered.is_empty() {
-            true => Reply::Winners(bets.iter().map(|bet| bet.document).collect()),
+            true => Reply::Winners(plan.bets.iter().map(|bet| bet.document).collect()),
             false => Reply::Stored,
         }
     }
 
     /// Lets the agency go on until it waits. Gives the winners when it is done.
-    fn hear(&mut self, agency: &mut Agency<Bets>) -> Option<Vec<u32>> {
+    fn hear(&mut self, plan: &AgencyPlan, agency: &mut Agency<Bets>) -> Option<Vec<u32>> {
         // Each step sends a batch of one bet at least, or one of three other messages.
-        for _ in 0..self.plan.bets.len() + 4 {
+        for _ in 0..plan.bets.len() + 4 {
             let mut out = Vec::new();
             let step = agency.advance(&mut out).expect("its bets can be read");
-            self.read(&out);
-            assert!(self.unanswered.len() <= self.plan.pace.window);
+            self.read(plan, &out);
+            assert!(self.unanswered.len() <= plan.pace.window);
             match step {
                 Step::Send => {}
                 Step::AwaitReply => return None,
@@ -143,40 +133,41 @@ impl<'p> Listener<'p> {
         panic!("an agency that goes on and on")
     }
 
-    fn read(&mut self, mut bytes: &[u8]) {
+    fn read(&mut self, plan: &AgencyPlan, mut bytes: &[u8]) {
         let mut codec = Native::new(AGENCY_MESSAGE_BYTES_MAX);
         let mut inbox = Inbox::default();
         loop {
             let message = inbox.next_message(&mut bytes, |bytes| codec.scan(bytes));
             match message.expect("a message within its bound") {
-                Some(message) => self.take(codec.parse(message).expect("a good message")),
+                Some(message) => self.take(plan, codec.parse(message).expect("a good message")),
                 None => return assert_eq!(inbox.kept_bytes(), 0),
             }
         }
     }
 
-    fn take(&mut self, Message { agency, request }: Message<'_>) {
+    fn take(&mut self, plan: &AgencyPlan, Message { agency, request }: Message<'_>) {
         assert!(!self.has_asked, "something follows the question");
         match request {
             Request::Hello => {
-                assert!(!self.has_greeted && agency == Some(self.plan.number));
+                assert!(!self.has_greeted && agency == Some(plan.number));
                 self.has_greeted = true;
             }
             Request::Bets(batch) => {
-                assert!((1..=self.plan.pace.batch_bets_max as usize).contains(&batch.count));
+                assert!((1..=plan.pace.batch_bets_max as usize).contains(&batch.count));
                 let next = self.next.as_mut().expect("bets behind a Welcome");
-                let own = self.plan.bets[*next..].iter().map(OwnedBet::as_bet);
+                let own = plan.bets[*next..].iter().take(batch.count);
+                let own = own.map(|bet| as_bet(plan.number, bet));
                 let bets = batch.bets.expect("good bets").bets;
-                assert!(!self.has_finished && bets.iter().copied().eq(own.take(batch.count)));
+                assert!(!self.has_finished && bets.iter().copied().eq(own));
                 *next += batch.count;
                 self.unanswered.push_back(batch.count);
             }
             Request::Finish { .. } => {
-                assert_eq!(self.next, Some(self.plan.bets.len()));
+                assert_eq!(self.next, Some(plan.bets.len()));
                 self.has_finished = true;
             }
             Request::Winners => {
-                assert_eq!(self.next, Some(self.plan.bets.len()));
+                assert_eq!(self.next, Some(plan.bets.len()));
                 self.has_asked = true;
             }
             other => panic!("{other:?} of an agency of ours"),
@@ -184,19 +175,19 @@ impl<'p> Listener<'p> {
     }
 
     /// Hands a reply to the agency; says whether it believed it.
-    fn answer(&mut self, agency: &mut Agency<Bets>, reply: Reply) -> bool {
+    fn answer(&mut self, plan: &AgencyPlan, agency: &mut Agency<Bets>, reply: Reply) -> bool {
         let registered = agency.registered();
         if let Err(error) = agency.receive(reply.clone()) {
             assert!(!error.to_string().contains('\n'));
             return false;
         }
         match reply {
-            Reply::Welcome(welcome) => {
+            Reply::Welcome(told) => {
                 assert!(self.has_greeted && self.next.is_none());
-                let bets = welcome.bets as usize;
-                assert!(bets <= self.plan.bets.len());
-                assert_eq!(tally(&self.plan.bets, bets).crc, welcome.crc);
-                assert_eq!(agency.registered(), welcome.bets);
+                let bets = told.bets as usize;
+                assert!(bets <= plan.bets.len());
+                assert_eq!(welcome(plan, bets).crc, told.crc);
+                assert_eq!(agency.registered(), told.bets);
                 self.next = Some(bets);
             }
             Reply::Stored => {

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -10,8 +9,7 @@ use clap::Parser;
 use lottery_core::testing::{Counts, merge};
 use lottery_program::{EXIT_FAILURE, VERSION};
 use lottery_simulation::met::{EXPECTED, SEEDS_TO_MEET_EVERYTHING};
-use lottery_simulation::promise::Broken;
-use lottery_simulation::world::World;
+use lottery_simulation::{Broken, World};
 
 /// Runs the lottery in worlds where everything fails, and checks its promise.
 #[derive(Parser)]
@@ -27,105 +25,81 @@ struct Flags {
     /// Run this one world and tell what happens in it
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
-    /// With --seed: tell only how it ends
-    #[arg(long)]
-    quiet: bool,
 }
 
 fn main() -> ExitCode {
     lottery_program::run("lottery-simulation", || {
         let flags = Flags::try_parse()?;
-        let result = match flags.seed {
-            Some(seed) => replay(seed, flags.quiet),
-            None => run_many(flags.first_seed, flags.seeds),
+        let has_held = match flags.seed {
+            Some(seed) => run(seed, 1, true),
+            None => run(flags.first_seed, flags.seeds, false),
         };
-        Ok(if result {
-            ExitCode::SUCCESS
-        } else {
-            EXIT_FAILURE.into()
+        Ok(match has_held {
+            true => ExitCode::SUCCESS,
+            false => EXIT_FAILURE.into(),
         })
     })
 }
 
-/// Runs one world and says whether the promise held.
-fn replay(seed: u64, quiet: bool) -> bool {
-    match World::run(seed, !quiet) {
-        Ok(counts) => {
-            println!("seed {seed}: the promise held");
-            for (name, count) in counts {
-                println!("  {count:>6} {name}");
-            }
-            true
-        }
-        Err(broken) => {
-            println!("seed {seed}: the promise is broken: {broken}");
-            false
-        }
-    }
-}
-
-/// Runs many worlds and says whether the promise held in all of them, and everything was met.
-fn run_many(first: u64, seeds: u64) -> bool {
+/// Runs worlds, and says whether the promise held in all of them, and everything was met.
+fn run(first: u64, seeds: u64, trace: bool) -> bool {
     let started = Instant::now();
-    let (counts, failure) = run_all(first, seeds);
+    let (counts, failure) = run_all(first, seeds, trace);
     let seconds = started.elapsed().as_secs_f64();
     if let Some((seed, broken)) = failure {
         println!("seed {seed}: the promise is broken: {broken}");
         println!("replay it with: cargo run --release -p lottery-simulation -- --seed {seed}");
         return false;
     }
-    println!(
-        "{seeds} worlds in {seconds:.1} s, {:.0} a second; met:",
-        seeds as f64 / seconds
-    );
+    let speed = seeds as f64 / seconds;
+    println!("{seeds} worlds in {seconds:.1} s, {speed:.0} a second; met:");
     for name in EXPECTED {
-        println!(
-            "{:>12} {name}",
-            counts.get(name).copied().unwrap_or_default()
-        );
-    }
-    let missed: Vec<_> = EXPECTED
-        .iter()
-        .filter(|name| !counts.contains_key(*name))
-        .collect();
-    if seeds >= SEEDS_TO_MEET_EVERYTHING && !missed.is_empty() {
-        println!("never met: {missed:?}");
-        return false;
+        let count = counts.get(name).copied().unwrap_or_default();
+        println!("{count:>12} {name}");
     }
     println!("the promise held in all of them");
-    true
+    let missed = EXPECTED.iter().find(|name| !counts.contains_key(*name));
+    match missed.filter(|_| seeds >= SEEDS_TO_MEET_EVERYTHING) {
+        Some(name) => {
+            println!("never met: {name}");
+            false
+        }
+        None => true,
+    }
 }
 
+/// What was met in worlds, and the seed of one that broke the promise.
+type Outcome = (Counts, Option<(u64, Broken)>);
+
 /// Runs the worlds on all processors; stops at the first that breaks the promise.
-fn run_all(first: u64, seeds: u64) -> (Counts, Option<(u64, Broken)>) {
+fn run_all(first: u64, seeds: u64, trace: bool) -> Outcome {
     let next = AtomicU64::new(first);
     let end = first.saturating_add(seeds);
-    let results = Mutex::new((Counts::new(), None::<(u64, Broken)>));
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                let mut counts = Counts::new();
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        break;
-                    }
-                    match World::run(seed, false) {
-                        Ok(met) => merge(&mut counts, &met),
-                        Err(broken) => {
-                            next.store(end, Ordering::Relaxed);
-                            let mut results =
-                                results.lock().unwrap_or_else(PoisonError::into_inner);
-                            results.1.get_or_insert((seed, broken));
-                            break;
-                        }
-                    }
+    let run_some = || {
+        let mut counts = Counts::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return (counts, None);
+            }
+            match World::run(seed, trace) {
+                Ok(met) => merge(&mut counts, &met),
+                Err(broken) => {
+                    next.store(end, Ordering::Relaxed);
+                    return (counts, Some((seed, broken)));
                 }
-                let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                merge(&mut results.0, &counts);
-            });
+            }
         }
-    });
-    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    };
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(run_some)).collect();
+        let mut all = Outcome::default();
+        for worker in workers {
+            let (counts, failure) = worker.join().expect("a world catches its panics");
+            merge(&mut all.0, &counts);
+            all.1 = all.1.or(failure);
+        }
+        all
+    })
 }

@@ -14,7 +14,6 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// An operator of this disk.
     pub fn new(disk: SimDisk, statistics: Statistics) -> Operator {
         Operator {
             disk,
@@ -58,23 +57,23 @@ impl Operator {
 
     /// What everybody would read in the file.
     pub fn cached(&self, name: &str) -> Vec<u8> {
-        self.kept_content(name)
-            .unwrap_or_else(|| self.disk.cached(name))
+        self.unless_touched(name, SimDisk::cached)
     }
 
     /// What is on the medium for certain, or was put aside.
     pub fn synced(&self, name: &str) -> Vec<u8> {
-        self.kept_content(name)
-            .unwrap_or_else(|| self.disk.synced(name))
+        self.unless_touched(name, SimDisk::synced)
+    }
+
+    fn unless_touched(&self, name: &str, look: impl Fn(&SimDisk, &str) -> Vec<u8>) -> Vec<u8> {
+        match &self.kept {
+            Some((kept, content)) if *kept == name => content.clone(),
+            _ => look(&self.disk, name),
+        }
     }
 
     /// A number that is another one whenever the contents may be.
     pub fn generation(&self) -> u64 {
         self.disk.generation()
-    }
-
-    fn kept_content(&self, name: &str) -> Option<Vec<u8>> {
-        let (kept, content) = self.kept.as_ref()?;
-        (*kept == name).then(|| content.clone())
     }
 }

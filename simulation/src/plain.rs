@@ -10,23 +10,17 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
 use lottery_core::message::Code;
-use server::testing::{Outlook, Received};
+use server::testing::Received;
 
-use crate::central::Caller;
-use crate::dialects::{Answer, BetFields, Dialect, put_flags_batches, put_native_ack};
-use crate::plan::{AgencyPlan, OwnedBet};
-use crate::promise::Promise;
-use crate::resuming::{Happened, Standing};
+use crate::agency::{Happened, Moment, Then};
+use crate::central::Call;
+use crate::dialects::{Answer, Dialect, put_flags_batches};
+use crate::plan::{AgencyPlan, PlannedBet, row};
+use crate::promise::Series;
 
-/// The agency.
 pub struct Plain {
-    /// What it is to do.
-    pub plan: AgencyPlan,
-    /// What it speaks.
-    pub dialect: Dialect,
-    call: Option<Call>,
+    dialect: Dialect,
     /// Bets that were acknowledged.
     registered: usize,
     /// Bets of the last batch that was.
@@ -37,293 +31,216 @@ pub struct Plain {
     /// Batches refused since nothing fails any more.
     calm_refusals: u32,
     attempts: u32,
-    /// Whether it came back for its winners.
-    pub has_returned: bool,
+    link: Link,
 }
 
-/// A connection.
-struct Call {
-    caller: Caller,
+/// What it knows of its connection.
+#[derive(Default)]
+struct Link {
     came: Vec<u8>,
-    /// When something was last sent.
-    sent_at: Duration,
-    /// Whether an answer came.
-    is_answered: bool,
     /// Whether the winners were asked for before the draw was announced.
     has_asked: bool,
-    /// Batches sent on it that no answer is given to.
-    unanswered: Vec<u64>,
+    /// Batches sent that were not answered, and their bets.
+    unanswered: Vec<(Series, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Betting,
-    /// A batch of this many bets waits for its answer.
-    Awaiting {
-        attempt: u64,
-        bets: usize,
-    },
+    /// A batch waits for its answer.
+    Awaiting,
     /// The end of the bets waits for its answer, in `frames`.
     Finishing,
     /// The draw is awaited.
     Waiting,
-    /// It was told its winners, or can no longer be.
-    Over,
 }
 
 impl Plain {
-    /// An agency that has not begun.
-    pub fn new(plan: AgencyPlan, dialect: Dialect) -> Plain {
+    pub fn new(dialect: Dialect) -> Plain {
         Plain {
-            plan,
             dialect,
-            call: None,
             registered: 0,
             last_batch: 0,
             stage: Stage::Betting,
             has_finished: false,
             calm_refusals: 0,
             attempts: 0,
-            has_returned: false,
+            link: Link::default(),
         }
     }
 
-    /// Whether it was told its winners, or can no longer be.
-    pub fn is_over(&self) -> bool {
-        self.stage == Stage::Over
-    }
-
-    /// Its connection.
-    pub fn caller(&self) -> Option<&Caller> {
-        self.call.as_ref().map(|call| &call.caller)
-    }
-
-    /// Its connection, if the central knows whose it is.
-    pub fn settled(&self) -> Option<(&Caller, Standing)> {
-        let call = self.call.as_ref().filter(|call| call.is_answered)?;
-        let standing = Standing {
-            sent_at: call.sent_at,
-            is_waiting: matches!(self.stage, Stage::Finishing | Stage::Waiting),
-        };
-        Some((&call.caller, standing))
-    }
-
-    /// It has a connection.
-    pub fn connect(&mut self, caller: Caller) {
+    pub fn connected(&mut self, plan: &AgencyPlan, call: &mut Call, now: Duration) {
         let mut greeting = Vec::new();
-        self.dialect.put_greeting(self.plan.number, &mut greeting);
-        caller.peer.send(&greeting);
-        self.call = Some(Call {
-            caller,
-            came: Vec::new(),
-            sent_at: Duration::ZERO,
-            is_answered: false,
-            has_asked: false,
-            unanswered: Vec::new(),
-        });
+        self.dialect.put_greeting(plan.number, &mut greeting);
+        call.say(&greeting, now);
+        self.link = Link::default();
     }
 
-    /// Sends what it has to send and takes some of what has arrived.
-    pub fn step(
-        &mut self,
-        promise: &mut Promise,
-        is_faulty: bool,
-        now: Duration,
-        rng: &mut Rng,
-    ) -> Option<Happened> {
-        self.call.as_ref()?;
-        let out = self.say(promise, rng);
-        let call = self.call.as_mut()?;
-        call.caller.peer.send(&out);
-        if !out.is_empty() {
-            call.sent_at = now;
+    pub fn disconnected(&mut self, plan: &AgencyPlan) {
+        if self.registered == plan.bets.len() && !self.dialect.may_return() {
+            self.registered -= self.last_batch;
         }
-        let received = call.caller.peer.receive();
-        if let Received::Bytes(bytes) = &received {
-            call.came.extend(bytes);
-        }
-        match self.dialect.take_answer(&mut call.came) {
-            Ok(Some(answer)) => {
-                call.is_answered = true;
-                self.hear(answer, promise, is_faulty, rng)
-            }
-            Ok(None) => {
-                if matches!(received, Received::Ended | Received::Broken) {
-                    self.hang_up(Outlook::Ended);
-                }
-                None
-            }
-            Err(_) => Some(Happened::GaveUp(format!("{:?} is no answer", call.came))),
-        }
+        self.stage = Stage::Betting;
     }
 
-    /// It has waited long enough for an answer, and gives the connection up.
-    pub fn time_out(&mut self) {
-        self.hang_up(Outlook::Reset);
-    }
-
-    fn say(&mut self, promise: &mut Promise, rng: &mut Rng) -> Vec<u8> {
+    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment) -> Then {
         let mut out = Vec::new();
-        if self.stage != Stage::Betting {
-            return out;
+        if self.stage == Stage::Betting {
+            self.bet(plan, call.is_known, moment, &mut out);
         }
-        let (dialect, number) = (self.dialect, self.plan.number);
+        call.say(&out, moment.now);
+        let received = call.peer.receive();
+        if let Received::Bytes(bytes) = &received {
+            self.link.came.extend(bytes);
+        }
+        let then = match self.dialect.take_answer(&mut self.link.came) {
+            Ok(Some(answer)) => {
+                call.is_known = true;
+                out.clear();
+                let then = self.hear(answer, plan, moment, &mut out);
+                call.say(&out, moment.now);
+                then
+            }
+            Ok(None) if matches!(received, Received::Ended | Received::Broken) => Then::HangsUp,
+            Ok(None) => Then::Stays,
+            Err(_) => {
+                let came = format!("{:?} is no answer", self.link.came);
+                moment.happened.push(Happened::GaveUp(came));
+                Then::Stays
+            }
+        };
+        call.is_waiting = matches!(self.stage, Stage::Finishing | Stage::Waiting);
+        then
+    }
+
+    /// Sends bets, or what follows them.
+    fn bet(&mut self, plan: &AgencyPlan, is_known: bool, moment: &mut Moment, out: &mut Vec<u8>) {
+        let (dialect, number) = (self.dialect, plan.number);
         if self.has_finished && dialect.may_return() {
-            self.has_returned = true;
-            match rng.bool() {
-                true => dialect.put_request(number, &mut out),
-                false => dialect.put_finish(number, &mut out),
+            moment.happened.push(Happened::Returned);
+            match moment.rng.bool() {
+                true => dialect.put_request(number, out),
+                false => dialect.put_finish(number, out),
             }
             self.stage = Stage::Finishing;
-        } else if !dialect.answers_batches() {
-            self.say_all(promise, rng, &mut out);
-        } else if self.registered < self.plan.bets.len() || self.must_introduce_itself() {
-            let bets = self.attempt(self.registered, promise);
-            let attempt = self.attempt_number();
-            dialect.put_batch(number, &fields(&bets), &mut out);
-            let bets = bets.len();
-            self.stage = Stage::Awaiting { attempt, bets };
-        } else {
-            self.finish(&mut out);
+            return;
         }
-        out
-    }
-
-    /// Everything at once, as `flags` has it: one message or two, then the end.
-    fn say_all(&mut self, promise: &mut Promise, rng: &mut Rng, out: &mut Vec<u8>) {
-        let mut batches = Vec::new();
-        let mut from = 0;
-        while from < self.plan.bets.len() {
-            let bets = self.attempt(from, promise);
-            from += bets.len();
-            batches.push(bets);
-            let attempt = self.attempt_number();
-            if let Some(call) = &mut self.call {
-                call.unanswered.push(attempt);
+        let bets = &plan.bets[self.registered..];
+        let mut batches: Vec<_> = bets.chunks(plan.pace.batch_bets_max as usize).collect();
+        if dialect.answers_batches() {
+            batches.truncate(1);
+        }
+        // An agency without bets must send an empty batch, so that the central knows who it is.
+        if batches.is_empty() && dialect == Dialect::Sized && !is_known {
+            batches.push(&[]);
+        }
+        let attempt = |bets: &&[_]| self.attempt(number, bets, moment);
+        let batches: Vec<_> = batches.iter().map(attempt).collect();
+        if dialect == Dialect::Flags {
+            // One message or two.
+            let batches: Vec<&[PlannedBet]> = batches.iter().map(Vec::as_slice).collect();
+            let (front, back) = batches.split_at(moment.rng.usize(..=batches.len()));
+            put_flags_batches(number, front, out);
+            put_flags_batches(number, back, out);
+        } else {
+            for bets in &batches {
+                dialect.put_batch(number, bets, out);
             }
         }
-        let batches: Vec<_> = batches.iter().map(|bets| fields(bets)).collect();
-        let batches: Vec<_> = batches.iter().map(Vec::as_slice).collect();
-        let (front, back) = batches.split_at(rng.usize(..=batches.len()));
-        for batches in [front, back] {
-            put_flags_batches(self.plan.number, batches, out);
+        self.stage = Stage::Awaiting;
+        if batches.is_empty() || !dialect.answers_batches() {
+            dialect.put_finish(number, out);
+            self.has_finished = true;
+            self.stage = Stage::Finishing;
         }
-        self.finish(out);
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        self.dialect.put_finish(self.plan.number, out);
-        self.has_finished = true;
-        self.stage = Stage::Finishing;
-    }
-
-    /// Whether an agency without bets must send an empty batch, so that the central knows who it is.
-    fn must_introduce_itself(&self) -> bool {
-        let is_known = self.call.as_ref().is_some_and(|call| call.is_answered);
-        self.dialect == Dialect::Sized && !is_known
-    }
-
-    /// The next batch from a bet on, under DNIs of its own.
-    fn attempt(&mut self, from: usize, promise: &mut Promise) -> Vec<OwnedBet> {
+    /// The same bets under DNIs of their own.
+    fn attempt(
+        &mut self,
+        agency: u32,
+        bets: &[PlannedBet],
+        moment: &mut Moment,
+    ) -> Vec<PlannedBet> {
         self.attempts += 1;
-        let bets = self.plan.bets[from..].iter();
-        let bets = bets.take(self.plan.pace.batch_bets_max as usize);
-        let bets: Vec<_> = bets
-            .map(|bet| OwnedBet {
-                document: bet.document + 1000 * self.attempts,
-                ..bet.clone()
-            })
-            .collect();
-        promise.note_attempt(self.attempt_number(), &bets);
+        let series = u64::from(agency) << 32 | u64::from(self.attempts);
+        let mut bets = bets.to_vec();
+        for bet in &mut bets {
+            bet.document += 1000 * self.attempts;
+        }
+        let rows = bets.iter().map(|bet| row(agency, bet)).collect();
+        moment.happened.push(Happened::Sends(series, rows));
+        self.link.unanswered.push((series, bets.len()));
         bets
-    }
-
-    fn attempt_number(&self) -> u64 {
-        u64::from(self.plan.number) << 32 | u64::from(self.attempts)
     }
 
     fn hear(
         &mut self,
         answer: Answer,
-        promise: &mut Promise,
-        is_faulty: bool,
-        rng: &mut Rng,
-    ) -> Option<Happened> {
+        plan: &AgencyPlan,
+        moment: &mut Moment,
+        out: &mut Vec<u8>,
+    ) -> Then {
         match (answer, self.stage) {
-            (Answer::Stored, Stage::Awaiting { attempt, bets }) => {
-                promise.note_attempt_acknowledged(attempt);
-                self.registered += bets;
-                self.last_batch = bets;
+            (Answer::Stored, Stage::Awaiting) => {
+                self.note_stored(moment);
                 self.stage = Stage::Betting;
-                if self.dialect == Dialect::Native && rng.bool() {
-                    let mut ack = Vec::new();
-                    put_native_ack(&mut ack);
-                    self.caller()?.peer.send(&ack);
+                if self.dialect == Dialect::Native && moment.rng.bool() {
+                    // An Ack, which is never required.
+                    out.extend([0, 4]);
                 }
-                Some(Happened::Acknowledged(self.registered as u64))
             }
             (Answer::Stored, Stage::Finishing) if self.dialect == Dialect::Frames => {
                 self.stage = Stage::Waiting;
-                if rng.u8(..4) == 0 {
-                    // That waits as well.
-                    self.request_winners()?;
+                // To ask now is to wait as well.
+                self.link.has_asked = moment.rng.u8(..4) == 0;
+                if self.link.has_asked {
+                    self.dialect.put_request(plan.number, out);
                 }
-                None
             }
             (Answer::DrawHeld, Stage::Waiting) => {
-                if !self.call.as_ref()?.has_asked {
-                    self.request_winners()?;
+                if !self.link.has_asked {
+                    self.dialect.put_request(plan.number, out);
                 }
-                Some(Happened::DrawHeld)
+                moment.happened.push(Happened::DrawHeld);
             }
             (Answer::Winners(winners), Stage::Waiting | Stage::Finishing) => {
-                let call = self.call.take()?;
-                call.caller.peer.leave(Outlook::Ended);
-                for attempt in call.unanswered {
-                    promise.note_attempt_acknowledged(attempt);
-                }
-                self.stage = Stage::Over;
-                Some(Happened::Winners(winners))
+                self.note_stored(moment);
+                moment.happened.push(Happened::Winners(winners));
+                return Then::IsOver;
             }
-            (Answer::Refused(code), stage) => {
-                self.hang_up(Outlook::Ended);
-                let code = code.and_then(Code::from_number);
-                // Where a refusal has no code, one of a batch that was sent while nothing failed says that it is
-                // too late: the second at the latest.
-                let is_of_batch = matches!(stage, Stage::Awaiting { .. }) && !is_faulty;
-                self.calm_refusals += u32::from(is_of_batch);
-                let is_too_late = match code {
-                    Some(code) => code == Code::BettingClosed,
-                    None => self.calm_refusals > 1,
-                };
-                if self.has_finished && is_too_late {
-                    self.stage = Stage::Over;
-                }
-                Some(Happened::Refused(code))
+            (Answer::Refused(code), stage) => return self.take_refusal(code, stage, moment),
+            (answer, stage) => {
+                let answer = format!("{answer:?} while {stage:?}");
+                moment.happened.push(Happened::GaveUp(answer));
             }
-            (answer, stage) => Some(Happened::GaveUp(format!("{answer:?} while {stage:?}"))),
+        }
+        Then::Stays
+    }
+
+    /// All batches that were not answered are stored.
+    fn note_stored(&mut self, moment: &mut Moment) {
+        for (series, bets) in self.link.unanswered.drain(..) {
+            self.registered += bets;
+            self.last_batch = bets;
+            moment.happened.push(Happened::Acknowledged(series, bets));
         }
     }
 
-    fn request_winners(&mut self) -> Option<()> {
-        let mut out = Vec::new();
-        self.dialect.put_request(self.plan.number, &mut out);
-        let call = self.call.as_mut()?;
-        call.has_asked = true;
-        call.caller.peer.send(&out);
-        Some(())
-    }
-
-    fn hang_up(&mut self, central_sees: Outlook) {
-        let Some(call) = self.call.take() else { return };
-        call.caller.peer.leave(central_sees);
-        if self.registered == self.plan.bets.len() && !self.dialect.may_return() {
-            self.registered -= self.last_batch;
+    fn take_refusal(&mut self, code: Option<u16>, stage: Stage, moment: &mut Moment) -> Then {
+        let code = code.and_then(Code::from_number);
+        moment.happened.push(Happened::Refused(code));
+        // Where a refusal has no code, one of a batch that was sent while nothing failed says that it is
+        // too late: the second at the latest.
+        let is_of_batch = stage == Stage::Awaiting && !moment.is_faulty;
+        self.calm_refusals += u32::from(is_of_batch);
+        let is_too_late = match code {
+            Some(code) => code == Code::BettingClosed,
+            None => self.calm_refusals > 1,
+        };
+        match self.has_finished && is_too_late {
+            true => Then::IsOver,
+            false => Then::HangsUp,
         }
-        self.stage = Stage::Betting;
     }
-}
-
-fn fields(bets: &[OwnedBet]) -> Vec<BetFields<'_>> {
-    bets.iter().map(OwnedBet::fields).collect()
 }

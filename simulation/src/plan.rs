@@ -28,100 +28,61 @@ pub const AGENCIES_MAX: u32 = 4;
 /// Programs that run for agencies beside their own at once, at most.
 pub const TWINS_MAX: usize = 2;
 
-/// A bet that owns its names.
-#[derive(Clone, Debug)]
-pub struct OwnedBet {
-    /// The agency.
-    pub agency: u32,
-    /// First names.
-    pub first_name: &'static str,
-    /// Last names.
-    pub last_name: &'static str,
-    /// DNI.
-    pub document: u32,
-    /// Birthdate.
-    pub birthdate: Date,
-    /// The number.
-    pub number: u32,
-}
-
 /// Names, those last that not every dialect can carry.
 const FIRST_NAMES: &[&str] = &["Ana", "María José", "Juan \"Tito\"", "Ñ", " Luz "];
 const LAST_NAMES: &[&str] = &["Paz", "D'Angelo", "Núñez", "García, hijo", "\","];
 
 /// Names of each list that every dialect can carry.
-const COMMON_NAMES: usize = 3;
+pub const COMMON_NAMES: usize = 3;
 
-impl OwnedBet {
-    /// A bet of `agency` whose DNI is `document`, with a name of the first `names` of each list.
-    fn random(agency: u32, document: u32, names: usize, rng: &mut Rng) -> OwnedBet {
-        OwnedBet {
-            agency,
-            first_name: FIRST_NAMES[rng.usize(..names)],
-            last_name: LAST_NAMES[rng.usize(..names)],
-            document,
-            birthdate: Date::from_julian_day(rng.i32(2_430_000..2_450_000)).unwrap_or(Date::MAX),
-            number: rng.u32(..NUMBERS),
-        }
-    }
+/// A bet of an agency.
+pub type PlannedBet = BetFields<'static>;
 
-    /// The bet as production's code takes it.
-    pub fn as_bet(&self) -> Bet<'_> {
-        Bet {
-            agency: self.agency,
-            first_name: name(self.first_name),
-            last_name: name(self.last_name),
-            document: self.document,
-            birthdate: self.birthdate,
-            number: self.number,
-        }
-    }
-
-    /// The bet as it is written by hand.
-    pub fn fields(&self) -> BetFields<'_> {
-        BetFields {
-            first_name: self.first_name,
-            last_name: self.last_name,
-            document: self.document,
-            birthdate: self.birthdate,
-            number: self.number,
-        }
-    }
-
-    /// The row that must be stored, made here and not by production's code.
-    pub fn row(&self) -> String {
-        let quoted = |name: &str| match name.contains([',', '"']) {
-            true => format!("\"{}\"", name.replace('"', "\"\"")),
-            false => name.to_owned(),
-        };
-        format!(
-            "{},{},{},{},{},{}",
-            self.agency,
-            quoted(self.first_name),
-            quoted(self.last_name),
-            self.document,
-            self.birthdate,
-            self.number
-        )
+/// A bet with a name of the first `names` of each list.
+pub fn random_bet(document: u32, names: usize, rng: &mut Rng) -> PlannedBet {
+    BetFields {
+        first_name: FIRST_NAMES[rng.usize(..names)],
+        last_name: LAST_NAMES[rng.usize(..names)],
+        document,
+        birthdate: Date::from_julian_day(rng.i32(2_430_000..2_450_000)).unwrap_or(Date::MAX),
+        number: rng.u32(..NUMBERS),
     }
 }
 
-fn name(text: &'static str) -> Name<'static> {
-    Name::new(text.as_bytes()).expect("the names of this file are valid")
+/// The bet as production's code takes it.
+pub fn as_bet(agency: u32, bet: &PlannedBet) -> Bet<'static> {
+    let name = |text: &'static str| Name::new(text.as_bytes()).expect("a name of this file");
+    Bet {
+        agency,
+        first_name: name(bet.first_name),
+        last_name: name(bet.last_name),
+        document: bet.document,
+        birthdate: bet.birthdate,
+        number: bet.number,
+    }
+}
+
+/// The row that must be stored, made here and not by production's code.
+pub fn row(agency: u32, bet: &PlannedBet) -> String {
+    let quoted = |name: &str| match name.contains([',', '"']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
+    };
+    let [first_name, last_name] = [bet.first_name, bet.last_name].map(quoted);
+    let BetFields {
+        document,
+        birthdate,
+        number,
+        ..
+    } = bet;
+    format!("{agency},{first_name},{last_name},{document},{birthdate},{number}")
 }
 
 /// The bets of an agency, as its file would give them.
-#[derive(Clone, Debug)]
 pub struct Bets {
-    bets: Rc<[OwnedBet]>,
+    agency: u32,
+    bets: Rc<[PlannedBet]>,
     next: usize,
-}
-
-impl Bets {
-    /// A source of these bets.
-    pub fn new(bets: Rc<[OwnedBet]>) -> Bets {
-        Bets { bets, next: 0 }
-    }
 }
 
 impl BetSource for Bets {
@@ -133,7 +94,7 @@ impl BetSource for Bets {
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
         let bet = self.bets.get(self.next);
         self.next += 1;
-        Ok(bet.map(|bet| take(&bet.as_bet())))
+        Ok(bet.map(|bet| take(&as_bet(self.agency, bet))))
     }
 
     fn rejected(&self) -> u64 {
@@ -142,13 +103,10 @@ impl BetSource for Bets {
 }
 
 /// An agency as planned.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AgencyPlan {
-    /// Its number.
     pub number: u32,
-    /// Its bets.
-    pub bets: Rc<[OwnedBet]>,
-    /// How it sends them.
+    pub bets: Rc<[PlannedBet]>,
     pub pace: Pace,
     /// What it speaks, if it does not know Hello.
     pub dialect: Option<Dialect>,
@@ -157,14 +115,13 @@ pub struct AgencyPlan {
 }
 
 /// A world as planned.
-#[derive(Clone, Debug)]
 pub struct Plan {
-    /// The lottery's rules.
     pub rules: Rules,
-    /// The bounds of all connections.
     pub limits: Limits,
-    /// Its agencies.
     pub agencies: Vec<AgencyPlan>,
+    /// Of a hundred turns that the central could make, how many it makes: on a busy machine few, of many
+    /// agencies each.
+    pub turns: u8,
     /// Steps in which anything may fail.
     pub faulty_steps: u32,
     /// Whether the central speaks TLS and nothing else.
@@ -172,7 +129,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `rng` makes of it.
     pub fn random(rng: &mut Rng) -> Plan {
         let agencies = rng.u32(1..=AGENCIES_MAX);
         let idle_timeout = (rng.u8(..4) == 0).then(|| Duration::from_secs(rng.u64(10..40)));
@@ -205,6 +161,10 @@ impl Plan {
             agencies: (1..=agencies)
                 .map(|number| AgencyPlan::random(number, idle_timeout.is_some(), rng))
                 .collect(),
+            turns: match idle_timeout {
+                None if rng.u8(..4) == 0 => 5,
+                _ => 100,
+            },
             faulty_steps: rng.u32(..800),
             has_tls: rng.u8(..16) == 0,
         }
@@ -227,11 +187,10 @@ impl AgencyPlan {
             None | Some(Dialect::Native) => FIRST_NAMES.len(),
             Some(_) => COMMON_NAMES,
         };
-        let document = |index| number * 1_000_000 + index;
         AgencyPlan {
             number,
             bets: (1..=bets)
-                .map(|index| OwnedBet::random(number, document(index), names, rng))
+                .map(|index| random_bet(number * 1_000_000 + index, names, rng))
                 .collect(),
             pace: Pace {
                 batch_bets_max: rng.u32(1..10),
@@ -245,12 +204,13 @@ impl AgencyPlan {
             },
         }
     }
-}
 
-/// A bet of `agency` that breaks a rule.
-pub fn invalid_bet(agency: u32, document: u32, rng: &mut Rng) -> OwnedBet {
-    OwnedBet {
-        number: 10_000,
-        ..OwnedBet::random(agency, document, COMMON_NAMES, rng)
+    /// Its bets, as production's agency takes them.
+    pub fn source(&self) -> Bets {
+        Bets {
+            agency: self.number,
+            bets: self.bets.clone(),
+            next: 0,
+        }
     }
 }

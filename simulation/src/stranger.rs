@@ -5,20 +5,20 @@ use std::time::Duration;
 use fastrand::Rng;
 use server::testing::{Outlook, Received};
 
-use crate::central::{Caller, Doors};
+use crate::agency::Moment;
+use crate::central::{Call, Doors};
 use crate::dialects::{BetFields, Dialect};
-use crate::plan::{MESSAGE_BYTES_MAX, Plan, invalid_bet};
+use crate::plan::{COMMON_NAMES, MESSAGE_BYTES_MAX, random_bet};
 
 /// A stranger with a connection.
 pub struct Stranger {
-    caller: Caller,
+    pub call: Call,
     habit: Habit,
     unsaid: Vec<u8>,
-    since: Duration,
 }
 
 /// What strangers do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
     /// It says nonsense, may wait for the answer, and goes.
     Babbles,
@@ -33,50 +33,42 @@ pub enum Habit {
 }
 
 impl Habit {
-    /// The habit of the next stranger.
-    pub fn random(rng: &mut Rng) -> Habit {
+    /// The habit of the next stranger, and its name among what was met.
+    pub fn random(rng: &mut Rng) -> (Habit, &'static str) {
         match rng.u8(..8) {
-            0..5 => Habit::Babbles,
-            5 => Habit::Floods,
-            6 => Habit::Hoards,
-            _ => Habit::Dawdles,
+            0..5 => (Habit::Babbles, "strangers"),
+            5 => (Habit::Floods, "floods"),
+            6 => (Habit::Hoards, "hoards"),
+            _ => (Habit::Dawdles, "strangers"),
         }
     }
 }
 
 impl Stranger {
     /// A stranger who calls now.
-    pub fn call(
-        habit: Habit,
-        plan: &Plan,
-        doors: &mut Doors,
-        now: Duration,
-        rng: &mut Rng,
-    ) -> Stranger {
+    pub fn call(habit: Habit, agencies: u32, doors: &mut Doors, moment: &mut Moment) -> Stranger {
+        let rng = &mut moment.rng;
         let dialect = Dialect::ALL[rng.usize(..Dialect::ALL.len())];
         let (dialect, unsaid) = match habit {
-            Habit::Babbles => (dialect, nonsense(dialect, plan, rng)),
+            Habit::Babbles => (dialect, nonsense(dialect, agencies, rng)),
             Habit::Floods | Habit::Dawdles => flood(rng),
             Habit::Hoards => beginning_of_large_message(rng),
             Habit::KeepsSilent => (dialect, Vec::new()),
         };
         Stranger {
-            caller: doors.call(dialect as usize, None),
+            call: doors.call(dialect as usize, None, moment.now),
             habit,
             unsaid,
-            since: now,
         }
-    }
-
-    /// Its connection.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
     }
 
     /// For how long the central has had patience with it, if it has a deadline to say who it is.
     pub fn is_borne_for(&self, now: Duration) -> Option<Duration> {
-        let never_says = !matches!(self.habit, Habit::Babbles | Habit::Floods);
-        (never_says && !self.caller.peer.is_closed()).then(|| now - self.since)
+        (self.means_to_stay() && !self.call.peer.is_closed()).then(|| now - self.call.since)
+    }
+
+    fn means_to_stay(&self) -> bool {
+        !matches!(self.habit, Habit::Babbles | Habit::Floods)
     }
 
     /// Says a little more, or goes away; says whether it stays.
@@ -89,79 +81,68 @@ impl Stranger {
             Habit::Hoards | Habit::KeepsSilent => 1000,
         };
         let said = self.unsaid.drain(..most.min(self.unsaid.len()));
-        self.caller.peer.send(&said.collect::<Vec<_>>());
+        let peer = &self.call.peer;
+        peer.send(&said.collect::<Vec<_>>());
         let reads = self.habit != Habit::Floods || rng.bool();
-        let is_over = reads
-            && matches!(
-                self.caller.peer.receive(),
-                Received::Ended | Received::Broken
-            );
-        let goes = match self.habit {
-            Habit::Babbles | Habit::Floods => rng.u8(..8) == 0,
-            Habit::Hoards | Habit::Dawdles | Habit::KeepsSilent => rng.u8(..64) == 0,
-        };
-        if is_over || goes {
-            let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-            self.caller.peer.leave(outlooks[rng.usize(..3)]);
+        let is_over = reads && matches!(peer.receive(), Received::Ended | Received::Broken);
+        let steps = if self.means_to_stay() { 64 } else { 8 };
+        let stays = !is_over && rng.u8(..steps) > 0;
+        if !stays {
+            peer.leave(random_outlook(rng));
         }
-        !(is_over || goes)
-    }
-
-    /// Goes away for good.
-    pub fn leave(&self) {
-        self.caller.peer.leave(Outlook::Reset);
+        stays
     }
 }
 
+/// How the central learns that a peer is gone.
+pub fn random_outlook(rng: &mut Rng) -> Outlook {
+    [Outlook::Ended, Outlook::Reset, Outlook::Silent][rng.usize(..3)]
+}
+
 /// Nothing of this may be stored, and nobody may learn anything by it.
-fn nonsense(dialect: Dialect, plan: &Plan, rng: &mut Rng) -> Vec<u8> {
+fn nonsense(dialect: Dialect, agencies: u32, rng: &mut Rng) -> Vec<u8> {
     let mut out = Vec::new();
-    let someone = rng.u32(1..=plan.rules.agencies);
-    let nobody = plan.rules.agencies + 1;
+    let someone = rng.u32(1..=agencies);
+    let another = someone % agencies + 1;
+    let nobody = agencies + 1;
     let hello = |agency: u32| [&[0, 8, 0, 1], &agency.to_be_bytes()[..]].concat();
-    match rng.u8(..7) {
-        0 => {
+    let mut good_bet = |document| BetFields {
+        number: 1,
+        ..random_bet(document, COMMON_NAMES, rng)
+    };
+    let good_bets: Vec<_> = (998_000_000..998_000_003).map(&mut good_bet).collect();
+    match (rng.u8(..7), dialect) {
+        (0, _) => {
             // A first byte of an agency, and then a 2, would be believed.
             dialect.put_greeting(255, &mut out);
             out.extend((0..rng.usize(1..200)).map(|_| rng.u8(..)));
         }
-        1 if dialect == Dialect::Native => out = hello(someone),
-        2 if dialect == Dialect::Native => out = hello(nobody),
-        1 | 2 => {
+        (1, Dialect::Native) => out = hello(someone),
+        (2, Dialect::Native) => out = hello(nobody),
+        (3, Dialect::Native) => out = [hello(someone), vec![0, 6]].concat(),
+        (1 | 2, _) => {
             dialect.put_greeting(nobody, &mut out);
             dialect.put_finish(nobody, &mut out);
         }
-        3 if dialect == Dialect::Native => out = [hello(someone), vec![0, 6]].concat(),
-        // Whoever speaks another dialect is believed: this would close an agency that has not finished.
-        3 if !dialect.names_agency() => dialect.put_finish(someone, &mut out),
-        4 if !matches!(dialect, Dialect::Frames | Dialect::Lines) => {
+        // In another dialect this would close an agency that has not finished.
+        (3, Dialect::Lines) => dialect.put_finish(someone, &mut out),
+        (4, Dialect::Native | Dialect::Flags | Dialect::Sized) if agencies > 1 => {
             // A good bet of one agency on the connection of another.
-            let bet = invalid_bet(someone, 998_000_000, rng);
-            let bet = BetFields {
-                number: 1,
-                ..bet.fields()
-            };
             match dialect {
-                Dialect::Native => out = hello(someone % plan.rules.agencies + 1),
-                Dialect::Flags => dialect.put_greeting(someone % plan.rules.agencies + 1, &mut out),
-                _ => dialect.put_batch(someone % plan.rules.agencies + 1, &[], &mut out),
+                Dialect::Native => out = hello(another),
+                Dialect::Flags => dialect.put_greeting(another, &mut out),
+                _ => dialect.put_batch(another, &[], &mut out),
             }
-            if plan.rules.agencies > 1 {
-                dialect.put_batch(someone, &[bet], &mut out);
-            }
+            dialect.put_batch(someone, &good_bets[..1], &mut out);
         }
         _ => {
             // Good bets, and then one that is not.
-            let bets: Vec<_> = (1..rng.u32(2..5))
-                .map(|index| invalid_bet(someone, 999_000_000 + index, rng))
-                .collect();
-            let mut fields: Vec<_> = bets.iter().map(|bet| bet.fields()).collect();
-            let last = fields.len() - 1;
-            for bet in &mut fields[..last] {
-                bet.number = 1;
+            let mut bets = good_bets[..rng.usize(1..=3)].to_vec();
+            if let Some(last) = bets.last_mut() {
+                last.number = 10_000;
             }
             dialect.put_greeting(someone, &mut out);
-            dialect.put_batch(someone, &fields, &mut out);
+            dialect.put_batch(someone, &bets, &mut out);
         }
     }
     out
@@ -180,16 +161,13 @@ fn flood(rng: &mut Rng) -> (Dialect, Vec<u8>) {
 /// The beginning of a message that is almost too large.
 fn beginning_of_large_message(rng: &mut Rng) -> (Dialect, Vec<u8>) {
     let size = MESSAGE_BYTES_MAX - 100;
+    let [high, low] = (size as u16).to_be_bytes();
     let (dialect, mut out) = match rng.u8(..4) {
         0 => {
-            let front = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-            let size = (size as u16).to_be_bytes();
-            (Dialect::Native, [&front[..], &size].concat())
+            let front = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, high, low];
+            (Dialect::Native, front.to_vec())
         }
-        1 => {
-            let [high, low] = (size as u16).to_be_bytes();
-            (Dialect::Frames, vec![1, low, high, 0, 0, 1, 0, 0, 0])
-        }
+        1 => (Dialect::Frames, vec![1, low, high, 0, 0, 1, 0, 0, 0]),
         2 => (Dialect::Lines, b"S:1\n".to_vec()),
         _ => (Dialect::Sized, format!("{size:08}").into_bytes()),
     };

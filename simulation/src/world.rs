@@ -1,21 +1,22 @@
 //! A world: who is in it, what happens next, and how it ends.
 
 use std::collections::BTreeSet;
-use std::panic;
 use std::time::Duration;
+use std::{mem, panic};
 
 use fastrand::Rng;
 use lottery_core::message::Code;
+use lottery_core::store::BETS_FILE;
 use lottery_core::testing::{Counts, SimDisk, Statistics};
-use server::testing::{Network, Outlook, Peer, forget_log};
+use server::testing::{Network, Outlook, forget_log};
 
+use crate::agency::{Agency, Happened, Moment};
 use crate::central::{Doors, SimCentral};
+use crate::dialects::Dialect;
 use crate::liar;
 use crate::operator::Operator;
-use crate::plain::Plain;
 use crate::plan::Plan;
 use crate::promise::{Broken, Promise, expect};
-use crate::resuming::{Happened, Resuming};
 use crate::stranger::Stranger;
 
 mod faults;
@@ -28,26 +29,20 @@ const CALM_STEPS_MAX: u32 = 100_000;
 
 /// A world, made from a seed.
 pub struct World {
-    rng: Rng,
+    moment: Moment,
     plan: Plan,
-    now: Duration,
     steps: u32,
     disk: SimDisk,
     operator: Operator,
     doors: Doors,
     central: Option<SimCentral>,
-    resuming: Vec<Resuming>,
-    plain: Vec<Plain>,
+    agencies: Vec<Agency>,
     strangers: Vec<Stranger>,
     /// Agencies for which a second program has run.
     twinned: BTreeSet<u32>,
     promise: Promise,
     statistics: Statistics,
-    /// Whether anything may fail.
-    is_faulty: bool,
     draws_logged: u64,
-    /// How often the central has died.
-    crashes: u64,
     /// Tells each event, for a replay.
     trace: bool,
 }
@@ -60,32 +55,26 @@ impl World {
         let statistics = Statistics::default();
         let disk = SimDisk::new(rng.fork(), statistics.clone());
         let network = Network::random(rng.fork(), statistics.clone());
-        let mut resuming = Vec::new();
-        let mut plain = Vec::new();
-        for agency in &plan.agencies {
-            match agency.dialect {
-                None => resuming.push(Resuming::new(agency.clone(), false)),
-                Some(dialect) => plain.push(Plain::new(agency.clone(), dialect)),
-            }
-        }
+        let agencies = plan.agencies.iter();
         World {
+            agencies: agencies.map(|it| Agency::new(it.clone(), false)).collect(),
             doors: Doors::new(network, plan.has_tls),
             promise: Promise::new(&plan),
-            rng,
+            moment: Moment {
+                now: Duration::ZERO,
+                rng,
+                is_faulty: true,
+                happened: Vec::new(),
+            },
             plan,
-            now: Duration::ZERO,
             steps: 0,
             operator: Operator::new(disk.clone(), statistics.clone()),
             disk,
             central: None,
-            resuming,
-            plain,
             strangers: Vec::new(),
             twinned: BTreeSet::new(),
             statistics,
-            is_faulty: true,
             draws_logged: 0,
-            crashes: 0,
             trace,
         }
     }
@@ -111,116 +100,81 @@ impl World {
         }
         self.end_faults();
         for _ in 0..CALM_STEPS_MAX {
-            if self.is_over() {
+            if self.agencies.iter().all(|agency| agency.is_over) {
                 return self.conclude();
             }
             self.step()?;
         }
+        let waiting = self.agencies.iter().filter(|agency| !agency.is_over);
+        let waiting: Vec<_> = waiting.map(|agency| agency.plan.number).collect();
         Err(Broken(format!(
-            "no end within {CALM_STEPS_MAX} steps after the faults ceased: {}",
-            self.who_waits()
+            "agencies {waiting:?} wait, {CALM_STEPS_MAX} steps after the faults ceased"
         )))
     }
 
     fn step(&mut self) -> Result<(), Broken> {
         self.steps += 1;
-        self.now += Duration::from_millis(self.rng.u64(..80));
-        match self.rng.u32(..1000) {
+        self.moment.now += Duration::from_millis(self.moment.rng.u64(..80));
+        match self.moment.rng.u32(..1000) {
             0..400 => self.turn_central()?,
-            400..880 => self.step_someone()?,
-            880..900 if self.is_faulty => self.have_fault()?,
+            400..880 => self.step_agency()?,
+            880..900 if self.moment.is_faulty => self.have_fault()?,
             880..920 => self.start_someone()?,
-            920..935 => self.time_out_someone(),
-            935..945 if self.is_faulty => self.let_strangers_in(),
-            _ => self.step_strangers(),
+            920..935 => self.time_out_agency(),
+            935..945 if self.moment.is_faulty => self.let_strangers_in(),
+            _ => {
+                let rng = &mut self.moment.rng;
+                self.strangers.retain_mut(|stranger| stranger.step(rng));
+            }
         }
         self.promise.check_files(&self.operator)
     }
 
-    fn step_someone(&mut self) -> Result<(), Broken> {
-        let chosen = self.rng.usize(..self.resuming.len() + self.plain.len());
-        match chosen.checked_sub(self.resuming.len()) {
-            None => self.step_resuming(chosen),
-            Some(plain) => self.step_plain(plain),
-        }
-    }
-
-    fn step_resuming(&mut self, index: usize) -> Result<(), Broken> {
-        let agency = &mut self.resuming[index];
-        if self.rng.u8(..100) >= agency.plan.diligence {
+    fn step_agency(&mut self) -> Result<(), Broken> {
+        let index = self.moment.rng.usize(..self.agencies.len());
+        let agency = &mut self.agencies[index];
+        if self.moment.rng.u8(..100) >= agency.plan.diligence {
             return Ok(());
         }
-        let number = agency.plan.number;
-        if agency.wants_connection(self.now) {
-            let caller = self
-                .central
-                .is_some()
-                .then(|| self.doors.call(0, Some(number)));
-            agency.known_at_connecting = self.promise.acknowledged(number);
-            agency.connect(caller, self.now, &mut self.rng);
+        let (number, dialect) = (agency.plan.number, agency.plan.dialect);
+        if agency.wants_connection(self.moment.now) {
+            let door = dialect.unwrap_or(Dialect::Native) as usize;
+            let doors = &mut self.doors;
+            let central = self.central.as_ref();
+            let call = central.map(|_| doors.call(door, Some(number), self.moment.now));
+            agency.connect(call, &mut self.moment);
         }
-        let acknowledged = agency.known_at_connecting;
-        for happened in agency.step(self.now, &mut self.rng) {
-            match happened {
-                Happened::Welcomed(bets) => {
-                    expect(bets >= acknowledged, || {
-                        format!(
-                            "agency {number} was welcomed with {bets}, and knew of {acknowledged}"
-                        )
-                    })?;
-                    self.promise.note_acknowledged(number, bets);
-                    if bets > 0 {
-                        self.statistics.add("resumes");
-                    }
-                }
-                Happened::Acknowledged(bets) => self.promise.note_acknowledged(number, bets),
-                _ => {}
-            }
-            self.note(number, "native with Hello", happened)?;
+        agency.step(&mut self.moment);
+        for happened in mem::take(&mut self.moment.happened) {
+            let name = dialect.map_or("native with Hello", Dialect::name);
+            self.tell(&format!("agency {number} ({name}): {happened:?}"));
+            self.note(number, dialect, happened)?;
         }
         Ok(())
     }
 
-    fn step_plain(&mut self, index: usize) -> Result<(), Broken> {
-        let agency = &mut self.plain[index];
-        if agency.is_over() || self.rng.u8(..100) >= agency.plan.diligence {
-            return Ok(());
-        }
-        let (number, dialect) = (agency.plan.number, agency.dialect);
-        if agency.caller().is_none() && self.central.is_some() {
-            agency.connect(self.doors.call(dialect as usize, Some(number)));
-        }
-        let happened = agency.step(&mut self.promise, self.is_faulty, self.now, &mut self.rng);
-        if std::mem::take(&mut agency.has_returned) {
-            self.statistics.add("returns to ask for winners");
-        }
+    fn note(
+        &mut self,
+        agency: u32,
+        dialect: Option<Dialect>,
+        happened: Happened,
+    ) -> Result<(), Broken> {
         match happened {
-            Some(happened) => self.note(number, dialect.name(), happened),
-            None => Ok(()),
-        }
-    }
-
-    fn note(&mut self, agency: u32, dialect: &str, happened: Happened) -> Result<(), Broken> {
-        self.tell(&format!("agency {agency} ({dialect}): {happened:?}"));
-        let agencies = self.plan.rules.agencies;
-        match happened {
-            Happened::Welcomed(_) => {}
-            Happened::Acknowledged(_) => self.statistics.add("batches acknowledged"),
-            Happened::DrawHeld => self.promise.check_drawn(agency, agencies, &self.operator)?,
+            Happened::Welcomed(bets) => {
+                self.promise.note_acknowledged(agency.into(), bets);
+                self.statistics.add_times("resumes", bets.min(1));
+            }
+            Happened::Sends(series, rows) => self.promise.note_series(series, rows),
+            Happened::Acknowledged(series, rows) => {
+                self.promise.note_acknowledged(series, rows);
+                self.statistics.add("batches acknowledged");
+            }
+            Happened::Returned => self.statistics.add("returns to ask for winners"),
+            Happened::DrawHeld => self.promise.check_drawn(agency, None, &self.operator)?,
             Happened::Winners(winners) => {
-                self.promise
-                    .check_winners(agency, &winners, agencies, &self.operator)?;
-                if self.plan.has_tls {
-                    self.statistics.add("winners told over TLS");
-                }
-                self.statistics.add(match dialect {
-                    "native" => "winners told in native",
-                    "frames" => "winners told in frames",
-                    "flags" => "winners told in flags",
-                    "lines" => "winners told in lines",
-                    "sized" => "winners told in sized",
-                    _ => "winners told in native with Hello",
-                });
+                let told = Some(&winners[..]);
+                self.promise.check_drawn(agency, told, &self.operator)?;
+                self.count_winners(dialect);
             }
             Happened::Refused(Some(Code::NotStored)) => {
                 self.statistics.add("batches refused for want of storage");
@@ -234,14 +188,28 @@ impl World {
             Happened::GaveUp(reason) => {
                 return Err(Broken(format!("agency {agency} gave up: {reason}")));
             }
-            Happened::NoticedTwin if self.twinned.contains(&agency) => {
-                self.statistics.add("twins noticed");
-            }
             Happened::NoticedTwin => {
-                return Err(Broken(format!("agency {agency} saw a twin that never was")));
+                self.statistics.add("twins noticed");
+                expect(self.twinned.contains(&agency), || {
+                    format!("agency {agency} saw a twin that never was")
+                })?;
             }
         }
         Ok(())
+    }
+
+    fn count_winners(&self, dialect: Option<Dialect>) {
+        self.statistics.add(match dialect {
+            None => "winners told in native with Hello",
+            Some(Dialect::Native) => "winners told in native",
+            Some(Dialect::Frames) => "winners told in frames",
+            Some(Dialect::Flags) => "winners told in flags",
+            Some(Dialect::Lines) => "winners told in lines",
+            Some(Dialect::Sized) => "winners told in sized",
+        });
+        if self.plan.has_tls {
+            self.statistics.add("winners told over TLS");
+        }
     }
 
     /// Starts the central, or an agency's program, that does not run. One that has its winners may
@@ -250,81 +218,48 @@ impl World {
         if self.central.is_none() {
             return self.start_central();
         }
-        if self.resuming.is_empty() {
-            return Ok(());
-        }
-        let index = self.rng.usize(..self.resuming.len());
-        let agency = &mut self.resuming[index];
-        if !agency.runs() && (self.is_faulty || !agency.is_done()) {
-            if agency.is_done() {
+        let index = self.moment.rng.usize(..self.agencies.len());
+        let agency = &mut self.agencies[index];
+        if !agency.runs() && (self.moment.is_faulty || !agency.is_over) {
+            if agency.is_over {
                 self.statistics.add("winners asked for again");
             }
-            agency.start(self.now);
+            agency.start(self.moment.now);
         }
         Ok(())
     }
 
-    /// Somebody loses patience with a connection that is dead, or, while anything may fail, with any.
-    fn time_out_someone(&mut self) {
-        let chosen = self.rng.usize(..self.resuming.len() + self.plain.len());
-        let plain = chosen.checked_sub(self.resuming.len());
-        let caller = match plain {
-            None => self.resuming[chosen].caller(),
-            Some(plain) => self.plain[plain].caller(),
-        };
-        let Some(caller) = caller else { return };
-        let is_silent = caller.peer.outlook() == Outlook::Silent;
-        let gives_up = is_silent || (self.is_faulty && self.rng.u8(..8) == 0);
-        if !gives_up {
-            return;
+    /// An agency loses patience with a connection that is dead, or, while anything may fail, with any.
+    fn time_out_agency(&mut self) {
+        let index = self.moment.rng.usize(..self.agencies.len());
+        let agency = &mut self.agencies[index];
+        let Some(call) = &agency.call else { return };
+        let is_silent = call.peer.outlook() == Outlook::Silent;
+        if is_silent || (self.moment.is_faulty && self.moment.rng.u8(..8) == 0) {
+            self.statistics.add("timeouts of agencies");
+            agency.hang_up(Outlook::Reset, &mut self.moment);
         }
-        self.statistics.add("timeouts of agencies");
-        match plain {
-            None => self.resuming[chosen].time_out(self.now, &mut self.rng),
-            Some(plain) => self.plain[plain].time_out(),
-        }
-    }
-
-    fn step_strangers(&mut self) {
-        let World { strangers, rng, .. } = self;
-        strangers.retain_mut(|stranger| stranger.step(rng));
-    }
-
-    /// The ends of all connections.
-    fn peers(&self) -> Vec<&Peer> {
-        let resuming = self.resuming.iter().filter_map(Resuming::caller);
-        let plain = self.plain.iter().filter_map(Plain::caller);
-        let strangers = self.strangers.iter().map(Stranger::caller);
-        let callers = resuming.chain(plain).chain(strangers);
-        callers.map(|caller| &caller.peer).collect()
-    }
-
-    fn is_over(&self) -> bool {
-        self.resuming.iter().all(Resuming::is_done) && self.plain.iter().all(Plain::is_over)
-    }
-
-    fn who_waits(&self) -> String {
-        let resuming = self.resuming.iter().filter(|agency| !agency.is_done());
-        let resuming = resuming.map(|agency| agency.plan.number);
-        let plain = self.plain.iter().filter(|agency| !agency.is_over());
-        let plain = plain.map(|agency| agency.plan.number);
-        let numbers = resuming.chain(plain).map(|number| number.to_string());
-        numbers.collect::<Vec<_>>().join(", ")
     }
 
     fn conclude(&mut self) -> Result<Counts, Broken> {
-        liar::talk(&mut self.rng, &self.statistics);
-        self.promise.check_complete(&self.operator)?;
-        let (times, crashes) = (self.draws_logged, self.crashes);
-        expect(times == 1 || (times > 1 && crashes > 0), || {
-            format!("the draw was logged {times} times, with {crashes} crashes of the central")
+        liar::talk(&mut self.moment.rng, &self.statistics);
+        let bets = self.operator.cached(BETS_FILE);
+        self.promise.expect_complete(&bets)?;
+        let counts = self.statistics.counts();
+        let (times, has_crashed) = (self.draws_logged, counts.contains_key("central crashes"));
+        expect(times == 1 || (times > 1 && has_crashed), || {
+            format!("the draw was logged {times} times, and the central has crashed: {has_crashed}")
         })?;
-        Ok(self.statistics.counts())
+        Ok(counts)
     }
 
     fn tell(&self, what: &str) {
         if self.trace {
-            println!("{:>6} {:>9.3}s {what}", self.steps, self.now.as_secs_f64());
+            println!(
+                "{:>6} {:>9.3}s {what}",
+                self.steps,
+                self.moment.now.as_secs_f64()
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The promise holds in a few hundred worlds, and every world is the same each time.
 
 use lottery_core::testing::{Counts, merge};
-use lottery_simulation::world::World;
+use lottery_simulation::World;
 
 #[test]
 fn the_promise_holds_in_a_few_hundred_worlds() {

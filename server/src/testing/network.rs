@@ -112,7 +112,7 @@ impl Network {
     /// The server's program is gone, and its sockets are to be dropped. Each peer learns of it, or, after
     /// a power cut, does not. With `loses_answers` nothing more arrives of what the server had sent.
     pub fn server_crashes(&mut self, power_cut: bool, loses_answers: bool) {
-        for link in self.links.drain(..) {
+        for link in &self.links {
             let link = &mut *link.borrow_mut();
             if loses_answers {
                 link.to_peer.clear();

@@ -5,10 +5,10 @@ use lottery_core::testing::{Faults, Operation};
 use server::testing::Outlook;
 
 use super::World;
+use crate::agency::Agency;
 use crate::plan::TWINS_MAX;
 use crate::promise::Broken;
-use crate::resuming::Resuming;
-use crate::stranger::{Habit, Stranger};
+use crate::stranger::{Habit, Stranger, random_outlook};
 
 /// Strangers present at once, at most, but for a crowd.
 const STRANGERS_MAX: usize = 3;
@@ -18,44 +18,42 @@ const CROWD: usize = 8;
 
 impl World {
     pub(super) fn have_fault(&mut self) -> Result<(), Broken> {
-        match self.rng.u8(..12) {
+        match self.moment.rng.u8(..12) {
             0 | 1 => {
-                let chosen = self.rng.usize(..);
-                let peers = self.peers();
-                if !peers.is_empty() {
-                    peers[chosen % peers.len()].cut();
+                let agencies = self.agencies.iter().filter_map(|it| it.call.as_ref());
+                let strangers = self.strangers.iter().map(|it| &it.call);
+                let calls = agencies.chain(strangers).collect::<Vec<_>>();
+                if let Some(call) = self.moment.rng.choice(calls) {
+                    call.peer.cut();
                 }
             }
-            2 => self.crash_agency(),
-            3 => {
-                let power_cut = self.rng.bool();
-                if self.central.is_some() {
-                    self.crash_central(power_cut)?;
+            2 => {
+                let central_sees = random_outlook(&mut self.moment.rng);
+                let index = self.moment.rng.usize(..self.agencies.len());
+                if self.agencies[index].runs() {
+                    self.agencies[index].crash(central_sees);
+                    self.statistics.add("agency crashes");
                 }
+            }
+            3 if self.central.is_some() => {
+                let power_cut = self.moment.rng.bool();
+                self.end_central(power_cut, false)?;
             }
             4 => self.stop_central()?,
-            5 | 6 => self.schedule_crash(),
+            // The central dies within one of its next operations on the disk.
+            5 | 6 => self.disk.set_faults(Faults {
+                crash_after: Some(self.moment.rng.u32(..6)),
+                ..self.disk.faults()
+            }),
             7 | 8 => self.break_disk(),
             9 => self.disk.set_faults(Faults::default()),
-            10 if self.central.is_some() && self.rng.u8(..4) == 0 => {
-                self.operator.touch(&mut self.rng);
+            10 if self.central.is_some() && self.moment.rng.u8(..4) == 0 => {
+                self.operator.touch(&mut self.moment.rng);
             }
-            _ => self.start_twin(),
+            11 => self.start_twin(),
+            _ => {}
         }
         Ok(())
-    }
-
-    fn crash_agency(&mut self) {
-        if self.resuming.is_empty() {
-            return;
-        }
-        let index = self.rng.usize(..self.resuming.len());
-        let outlooks = [Outlook::Ended, Outlook::Reset, Outlook::Silent];
-        let central_sees = outlooks[self.rng.usize(..3)];
-        if self.resuming[index].runs() {
-            self.resuming[index].crash(central_sees);
-            self.statistics.add("agency crashes");
-        }
     }
 
     /// Somebody ends the central by SIGTERM, which stores all it has taken.
@@ -64,28 +62,19 @@ impl World {
             return Ok(());
         };
         self.statistics.add("central stops gracefully");
-        match central.shut_down(self.now) {
-            Ok(()) => self.crash_central(false),
+        match central.shut_down(self.moment.now) {
+            Ok(()) => self.end_central(false, false),
             Err(error) => self.note_stop(&error),
         }
-    }
-
-    /// Has the central die within one of its next operations on the disk.
-    fn schedule_crash(&mut self) {
-        let crash_after = Some(self.rng.u32(..6));
-        self.disk.set_faults(Faults {
-            crash_after,
-            ..self.disk.faults()
-        });
     }
 
     /// Fills the disk, or has some operations fail from here on.
     fn break_disk(&mut self) {
         let mut faults = self.disk.faults();
-        if self.rng.u8(..3) == 0 {
-            faults.room = Some(self.rng.usize(..300));
+        if self.moment.rng.u8(..3) == 0 {
+            faults.room = Some(self.moment.rng.usize(..300));
         }
-        for _ in 0..self.rng.usize(..3) {
+        for _ in 0..self.moment.rng.usize(..3) {
             let operations = [
                 Operation::Open,
                 Operation::Read,
@@ -93,8 +82,8 @@ impl World {
                 Operation::Truncate,
                 Operation::Sync,
             ];
-            let operation = operations[self.rng.usize(..operations.len())];
-            let file = [BETS_FILE, CLOSINGS_FILE, DRAW_FILE][self.rng.usize(..3)];
+            let operation = operations[self.moment.rng.usize(..operations.len())];
+            let file = [BETS_FILE, CLOSINGS_FILE, DRAW_FILE][self.moment.rng.usize(..3)];
             faults.failing.push((operation, file));
         }
         self.disk.set_faults(faults);
@@ -102,33 +91,27 @@ impl World {
 
     /// Starts a second program for an agency, as somebody might by mistake.
     fn start_twin(&mut self) {
-        let is_twin = |agency: &&Resuming| agency.is_twin;
-        let twins = self.resuming.iter().filter(is_twin).count();
-        let single = self.resuming.iter().filter(|agency| !agency.is_twin);
-        let single: Vec<_> = single.collect();
-        if twins < TWINS_MAX && !single.is_empty() {
-            let plan = single[self.rng.usize(..single.len())].plan.clone();
-            let mut twin = Resuming::new(plan, true);
-            twin.start(self.now);
-            self.twinned.insert(twin.plan.number);
-            self.resuming.push(twin);
+        let index = self.moment.rng.usize(..self.agencies.len());
+        let twins = self.agencies.iter().filter(|agency| agency.is_twin).count();
+        let plan = &self.agencies[index].plan;
+        if twins < TWINS_MAX && plan.dialect.is_none() {
+            self.twinned.insert(plan.number);
+            let mut twin = Agency::new(plan.clone(), true);
+            twin.start(self.moment.now);
+            self.agencies.push(twin);
             self.statistics.add("twins");
         }
     }
 
     pub(super) fn let_strangers_in(&mut self) {
-        let habit = Habit::random(&mut self.rng);
+        let (habit, name) = Habit::random(&mut self.moment.rng);
         if self.central.is_none() || self.strangers.len() >= STRANGERS_MAX {
             return;
         }
-        self.statistics.add(match habit {
-            Habit::Babbles | Habit::Dawdles | Habit::KeepsSilent => "strangers",
-            Habit::Floods => "floods",
-            Habit::Hoards => "hoards",
-        });
+        self.statistics.add(name);
         self.call(habit);
         // Now and then a crowd comes along.
-        match self.rng.u8(..8) {
+        match self.moment.rng.u8(..8) {
             0 => {
                 self.statistics.add("crowds of silent strangers");
                 (0..CROWD).for_each(|_| self.call(Habit::KeepsSilent));
@@ -139,7 +122,8 @@ impl World {
     }
 
     fn call(&mut self, habit: Habit) {
-        let stranger = Stranger::call(habit, &self.plan, &mut self.doors, self.now, &mut self.rng);
+        let agencies = self.plan.rules.agencies;
+        let stranger = Stranger::call(habit, agencies, &mut self.doors, &mut self.moment);
         self.strangers.push(stranger);
     }
 
@@ -147,12 +131,12 @@ impl World {
     /// connection that is dead will be found to be.
     pub(super) fn end_faults(&mut self) {
         self.tell("faults cease");
-        self.is_faulty = false;
+        self.moment.is_faulty = false;
         self.disk.set_faults(Faults::default());
-        for stranger in std::mem::take(&mut self.strangers) {
-            stranger.leave();
+        for stranger in self.strangers.drain(..) {
+            stranger.call.peer.leave(Outlook::Reset);
         }
-        self.resuming.retain_mut(|agency| {
+        self.agencies.retain_mut(|agency| {
             if agency.is_twin {
                 agency.crash(Outlook::Reset);
             }

@@ -3,45 +3,36 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use server::testing::{Outlook, take_log};
+use server::testing::take_log;
 
 use super::World;
-use crate::central::Caller;
+use crate::central::Call;
 use crate::promise::{Broken, expect};
-use crate::resuming::Standing;
 
 /// How much longer than its time a stranger may stay: the central looks at it in its next turn.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long what was sent may be on its way.
-const ARRIVAL: Duration = Duration::from_secs(3);
-
-/// The connection of an agency as it was before a turn.
+/// The connection of an agency before a turn.
 pub(super) struct Settled {
     agency: u32,
-    caller: Caller,
-    standing: Standing,
+    call: Call,
+    /// Whether the central has read all that the agency has said.
+    is_heard: bool,
 }
 
 impl World {
     /// The connections of which the central knows whose they are, and which nobody has left or broken.
     pub(super) fn settled(&self) -> Vec<Settled> {
-        let twins = self.resuming.iter().filter(|agency| agency.is_twin);
-        let twins: Vec<u32> = twins.map(|agency| agency.plan.number).collect();
-        let resuming = self.resuming.iter();
-        let resuming = resuming.map(|agency| (agency.plan.number, agency.settled()));
-        let plain = self.plain.iter();
-        let plain = plain.map(|agency| (agency.plan.number, agency.settled()));
-        let settled = resuming.chain(plain).filter_map(|(agency, settled)| {
-            let (caller, standing) = settled?;
-            let is_open = caller.peer.outlook() == Outlook::Open && !caller.peer.is_closed();
-            (is_open && !twins.contains(&agency)).then(|| Settled {
+        let agencies = self.agencies.iter();
+        let calls = agencies.filter_map(|it| Some((it.plan.number, it.call.as_ref()?)));
+        let settled = calls.filter(|(_, call)| call.is_known && call.is_open());
+        settled
+            .map(|(agency, call)| Settled {
                 agency,
-                caller: caller.clone(),
-                standing,
+                call: call.clone(),
+                is_heard: call.peer.unread_bytes() == 0,
             })
-        });
-        settled.collect()
+            .collect()
     }
 
     /// Takes what the central logged in a turn before which these connections were open.
@@ -74,28 +65,28 @@ impl World {
             self.tell(&format!("central logs: {line}"));
         }
         self.statistics.add_times("takeovers", taken_over.len());
-        let patience = self.plan.limits.idle_timeout.unwrap_or_default() / 2;
+        let timeout = self.plan.limits.idle_timeout.unwrap_or_default();
         for Settled {
             agency,
-            caller,
-            standing,
+            call,
+            is_heard,
         } in settled
         {
-            if !caller.peer.is_closed() || taken_over.contains(&agency.to_string()) {
+            if !call.peer.is_closed() || taken_over.contains(&agency.to_string()) {
                 continue;
             }
-            let is_idle = idle.contains(&caller.address);
-            let silent = self.now - standing.sent_at;
+            let is_idle = idle.contains(&call.address);
+            let silent = self.moment.now - call.said_at;
             // Once the draw was held, who waits has its answer, and may be slow to read it.
-            let is_parked = standing.is_waiting && self.draws_logged == 0;
-            let was_active = silent > ARRIVAL && (is_parked || silent < patience);
-            let reason = match is_scarce {
-                _ if is_idle => was_active.then_some("idle"),
-                reason => reason,
+            let is_parked = call.is_waiting && self.draws_logged == 0;
+            let was_active = *is_heard && (is_parked || silent < timeout);
+            let reason = match is_idle {
+                true => was_active.then_some("idle"),
+                false => is_scarce,
             };
-            expect(reason.is_none(), || {
-                format!("agency {agency} was cut off: {reason:?}")
-            })?;
+            if let Some(reason) = reason {
+                return Err(Broken(format!("agency {agency} was cut off: {reason}")));
+            }
         }
         Ok(())
     }
@@ -113,7 +104,7 @@ impl World {
             return Ok(());
         };
         let borne = self.strangers.iter();
-        let borne = borne.filter_map(|stranger| stranger.is_borne_for(self.now));
+        let borne = borne.filter_map(|stranger| stranger.is_borne_for(self.moment.now));
         let longest = borne.max().unwrap_or_default();
         expect(longest <= timeout + STRANGER_PATIENCE, || {
             format!("a stranger holds a connection for {longest:?}")

@@ -1,7 +1,7 @@
 //! The central's turns, its ends and its beginnings.
 
 use lottery_core::store::{CommitError, DRAW_FILE};
-use server::central::{Durability, Rules, TurnError};
+use server::central::{Central, Durability, TurnError};
 
 use super::World;
 use crate::central::{self, SimCentral};
@@ -11,14 +11,15 @@ use crate::promise::{Broken, expect};
 impl World {
     pub(super) fn turn_central(&mut self) -> Result<(), Broken> {
         let settled = self.settled();
-        let Some(central) = &mut self.central else {
+        let is_busy = self.moment.rng.u8(..100) >= self.plan.turns;
+        let Some(central) = self.central.as_mut().filter(|_| !is_busy) else {
             return Ok(());
         };
-        let turned = central.turn(&mut self.doors, self.now)?;
+        let turned = central.turn(&mut self.doors, self.moment.now)?;
         self.read_log(&settled)?;
         match turned {
             // It would have gone on, had it not died.
-            Ok(()) if self.disk.has_crashed() => self.crash_central(false),
+            Ok(()) if self.disk.has_crashed() => self.end_central(false, false),
             Ok(()) => self.expect_no_stranger_to_stay(),
             Err(error) => self.note_stop(&error),
         }
@@ -43,19 +44,14 @@ impl World {
         }
         // A failed sync has the central cut off what no good one covered.
         let may_lose = matches!(error, TurnError::Storage(error) if error.is_fatal());
-        let power_cut = self.rng.bool();
+        let power_cut = self.moment.rng.bool();
         self.end_central(power_cut, may_lose)
     }
 
-    pub(super) fn crash_central(&mut self, power_cut: bool) -> Result<(), Broken> {
-        self.end_central(power_cut, false)
-    }
-
     /// The central is gone; what was not synced may be with it.
-    fn end_central(&mut self, power_cut: bool, may_lose: bool) -> Result<(), Broken> {
+    pub(super) fn end_central(&mut self, power_cut: bool, may_lose: bool) -> Result<(), Broken> {
         self.tell(&format!("central dies, power cut: {power_cut}"));
         self.statistics.add("central crashes");
-        self.crashes += 1;
         // Without `always`, nothing is promised of what was acknowledged just before, so no such
         // acknowledgement may arrive when the promise no longer covers it.
         let loses_answers =
@@ -76,11 +72,11 @@ impl World {
         self.operator.make_good();
         self.expect_other_rules_refused()?;
         let Plan { rules, limits, .. } = self.plan;
-        self.central = SimCentral::start(&self.disk, rules, limits, self.now)?;
+        self.central = SimCentral::start(&self.disk, rules, limits, self.moment.now)?;
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
-            let power_cut = self.disk.has_crashed() && self.rng.bool();
-            self.crash_central(power_cut)?;
+            let power_cut = self.disk.has_crashed() && self.moment.rng.bool();
+            self.end_central(power_cut, false)?;
         } else if self.draws_logged > 0 {
             self.statistics.add("restarts after the draw");
         }
@@ -90,28 +86,22 @@ impl World {
     /// Once the draw was held, nobody can start the lottery with another number, or more agencies.
     fn expect_other_rules_refused(&mut self) -> Result<(), Broken> {
         let is_held = self.disk.synced(DRAW_FILE).ends_with(b"\r\n");
-        if !is_held || !self.is_faulty || self.rng.bool() {
+        if !is_held || !self.moment.is_faulty || self.moment.rng.bool() {
             return Ok(());
         }
         let mut rules = self.plan.rules;
-        match self.rng.bool() {
+        match self.moment.rng.bool() {
             true => rules.winning_number += 1,
             false => rules.agencies += 1,
         }
-        let Rules {
-            winning_number,
-            agencies,
-            ..
-        } = rules;
-        match central::open(&self.disk, rules)? {
-            Some(Err(error)) => {
-                let error = error.to_string();
-                let is_named = error.contains(&format!("{winning_number} and {agencies}"));
-                self.statistics.add("starts with another number refused");
-                expect(is_named, || error)
-            }
-            Some(Ok(_)) => Err(Broken("the central began another draw".into())),
-            None => Ok(()),
-        }
+        let Some(store) = central::open(&self.disk)? else {
+            return Ok(());
+        };
+        let Err(error) = Central::new(rules, store) else {
+            return Err(Broken("the central began another draw".into()));
+        };
+        self.statistics.add("starts with another number refused");
+        let named = format!("{} and {}", rules.winning_number, rules.agencies);
+        expect(error.to_string().contains(&named), || error.to_string())
     }
 }
