@@ -1,6 +1,6 @@
 //! The agency's file.
 
-use kit::{Bet, Dataset, Program, Server, losing_bets, own_address};
+use crate::kit::{Bet, Dataset, Program, Server, losing_bets, own_address};
 
 /// A good row, which is no bet where it stands in the quotes of another.
 const QUOTED: &str = "Eva,Sosa,7,1999-03-17,7\r\n";

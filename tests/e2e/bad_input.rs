@@ -1,7 +1,7 @@
 //! Bytes that are no proper request.
 
-use kit::Message::*;
-use kit::{Bet, Message, Server, losing_bets, rows};
+use crate::kit::Message::*;
+use crate::kit::{Bet, Message, Server, losing_bets, rows};
 
 const UNKNOWN_MESSAGE: u16 = 1;
 const INVALID_BET: u16 = 2;

@@ -9,8 +9,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
+use crate::kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
 use fastrand::Rng;
-use kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
 use rustix::process::Signal;
 
 /// Lotteries with each durability, and kills in each: more than a hundred kills in all.

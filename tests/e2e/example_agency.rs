@@ -1,7 +1,7 @@
 //! `examples/agency.py`, an agency in another language, at the real central.
 
-use kit::Message::InformWinners;
-use kit::{Dataset, Ended, Program, Server, has_python};
+use crate::kit::Message::InformWinners;
+use crate::kit::{Dataset, Ended, Program, Server, has_python};
 
 /// A lottery that takes no message that is larger than agencies should send.
 fn lottery(agencies: u32) -> Server {

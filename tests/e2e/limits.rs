@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use kit::Message::*;
-use kit::{Bet, Message, Peer, Server, losing_bets};
+use crate::kit::Message::*;
+use crate::kit::{Bet, Message, Peer, Server, losing_bets};
 
 const MALFORMED: u16 = 3;
 const BETTING_CLOSED: u16 = 5;
@@ -74,7 +74,8 @@ fn a_message_may_be_as_large_as_max_frame_and_no_larger() {
 
 #[test]
 fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_is_closed() {
-    let server = Server::lottery(3).set("MAX_CONNECTIONS", 2).start();
+    let server = Server::lottery(3).with_http().set("MAX_CONNECTIONS", 2);
+    let server = server.start();
     let full = "max_connections | result: in_progress | conexiones: 2";
     server.wait_for_line(&format!(
         "WARN  [server::log_lines] action: {full} | agencias: 3"
@@ -94,6 +95,10 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
         }
     }
     waiting.expect_nothing_yet();
+    assert!(
+        server.get("/healthz").ends_with("\r\n\r\nok\n"),
+        "viewers have room"
+    );
     server.wait_for_lines("action: accept_connections", 4);
     let log = server.log();
     assert_eq!(log.count("action: accept_connections"), 4);

@@ -1,7 +1,7 @@
 //! A central that says what no central should: the client distrusts it, says why, and ends.
 
-use kit::Message::*;
-use kit::{Central, Message, losing_bets};
+use crate::kit::Message::*;
+use crate::kit::{Central, Message, losing_bets};
 
 /// When the central lies: in the place of a Welcome, or when the agency waits for its winners and so
 /// many of its three batches are answered.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use kit::Message::*;
-use kit::{Bet, Central, Dataset, Ended, Message, Peer, Program, losing_bets, own_address};
+use crate::kit::Message::*;
+use crate::kit::{Bet, Central, Dataset, Ended, Message, Peer, Program, losing_bets, own_address};
 
 fn welcome() -> Message {
     Message::welcome(&[], 0)

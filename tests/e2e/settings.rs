@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use kit::{Log, Program, Server};
+use crate::kit::{Log, Program, Server};
 
 /// A program's keys, and how they are written.
 struct Settings {

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-use kit::Message::*;
-use kit::{
+use crate::kit::Message::*;
+use crate::kit::{
     Central, Dataset, Ended, Message, Peer, Process, Program, SIGNALS, Server, losing_bets,
     own_address, rows,
 };

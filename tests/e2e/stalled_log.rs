@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Write, pipe};
 use std::process::Stdio;
 
-use kit::Message::InformWinners;
-use kit::{Bet, Dataset, Log, Program, Server, losing_bets};
+use crate::kit::Message::InformWinners;
+use crate::kit::{Bet, Dataset, Log, Program, Server, losing_bets};
 use rustix::fs::{OFlags, fcntl_setfl};
 
 /// A pipe that has no room, and whose writers wait for it or are told so.

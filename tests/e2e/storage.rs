@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use kit::Message::{InformWinners, RegisterBets};
-use kit::{Bet, Server, losing_bets, rows};
+use crate::kit::Message::{InformWinners, RegisterBets};
+use crate::kit::{Bet, Message, Server, has, losing_bets, rows};
 
 /// A server that has ended, with bets of one agency, which has finished.
 fn ended_with(bets: &[Bet]) -> Server {
@@ -99,7 +99,7 @@ fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
     for times_logged in [0, 1] {
         server.restart();
         let mut agency = server.connect();
-        agency.say(kit::Message::hello(1));
+        agency.say(Message::hello(1));
         agency.take(15);
         agency.finish();
         agency.expect(InformWinners(vec![7]));
@@ -111,19 +111,25 @@ fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
 
 #[test]
 fn a_limit_of_the_file_size_is_a_full_disk_and_the_server_goes_on() {
-    let mut server = Server::lottery(1);
+    let mut server = Server::lottery(1).with_http();
     // In blocks of 512 bytes, of which this is less than twice the batch.
-    server.program = server.program.ulimit("-f 4");
+    server.program = server.program.under("ulimit -f 4; exec");
     server.restart();
+    let ready = "HTTP/1.1 200 OK";
+    assert!(server.get("/readyz").starts_with(ready));
     let bets = losing_bets(1, 40);
     let mut agency = server.newcomer(1);
     agency.store(&bets);
     agency.say(RegisterBets(bets.clone()));
     agency.expect_refusal(7);
     assert_eq!(server.bets(), rows(&bets));
+    let refuses = server.get("/readyz");
+    assert!(refuses.starts_with("HTTP/1.1 503 Service"), "{refuses}");
+    assert!(server.get("/healthz").starts_with(ready), "it lives");
     let mut agency = server.connect();
     agency.hello(1, &bets, 0);
     agency.store(&bets[..5]);
+    assert!(server.get("/readyz").starts_with(ready));
     let log = server.terminate().log;
     let fails =
         log.position("action: almacenamiento | result: in_progress | error: bets.csv: File too");
@@ -157,5 +163,56 @@ fn a_file_that_somebody_else_touches_is_noticed_at_the_next_commit_and_ends_the_
         ended.expect_complaint(1, &complaint);
         let said = format!("action: almacenamiento | result: fail | error: {complaint}");
         assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
+    }
+}
+
+/// The server under strace, which spoils syncs of files as this says, if there is a strace here.
+fn with_syncs(server: Server, launcher: &'static str) -> Option<Server> {
+    let mut server = has("strace", &["-V"], "strace").then_some(server)?;
+    server.program = server.program.under(launcher);
+    Some(server.start())
+}
+
+#[test]
+fn a_failed_sync_ends_the_server_and_what_was_in_doubt_is_not_believed_later() {
+    // Opening syncs both files, and the first batch the third time.
+    let launcher = "exec strace -Dfyqq -o syncs -e trace=fsync,fdatasync \
+        -e inject=fdatasync:error=EIO:when=4";
+    let Some(mut server) = with_syncs(Server::lottery(1), launcher) else {
+        return;
+    };
+    let bets = losing_bets(1, 3);
+    let mut agency = server.newcomer(1);
+    agency.store(&bets);
+    agency.say(RegisterBets(losing_bets(1, 20)));
+    agency.expect_closed();
+    let ended = server.wait_for_end();
+    ended.expect_complaint(1, "bets.csv: …Input/output error");
+    assert_eq!(ended.log.count("action: almacenamiento | result: fail"), 1);
+    assert_eq!(server.bets(), rows(&bets));
+    // A folder is there for good once the one that it is in was synced.
+    let syncs = fs::read_to_string(server.program.folder().join("syncs")).unwrap();
+    for folder in ["lotteries>", "2026>", "today>"] {
+        assert!(syncs.contains(folder), "{folder}: {syncs}");
+    }
+    server.program = server.program.clone().under("exec");
+    server.restart();
+    server.connect().hello(1, &bets, 0);
+}
+
+#[test]
+fn a_sync_that_takes_longer_than_the_idle_timeout_closes_nobody_who_was_not_silent() {
+    let launcher = "exec strace -Dfqq -o syncs -e trace=fdatasync \
+        -e inject=fdatasync:delay_enter=2s:when=3";
+    let server = Server::lottery(2).set("IDLE_TIMEOUT", "1s");
+    let Some(server) = with_syncs(server, launcher) else {
+        return;
+    };
+    let mut agencies = [1, 2].map(|agency| server.newcomer(agency));
+    for (agency, number) in agencies.iter_mut().zip([1, 2]) {
+        agency.say(RegisterBets(losing_bets(number, 3)));
+    }
+    for agency in &mut agencies {
+        agency.expect(Message::RegisterBetOk);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use kit::{Bet, Server, has_python};
+use crate::kit::{Bet, Server, has_python};
 
 /// First and last names, and both as Python's `csv.writer` writes them.
 const NAMES: &[(&str, &str, &str)] = &[

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use kit::Message::{RegisterBets, Status};
-use kit::{
+use crate::kit::Message::{RegisterBets, Status};
+use crate::kit::{
     Central, Certificates, Dataset, Message, Peer, Process, Program, Server, has_openssl,
     losing_bets,
 };

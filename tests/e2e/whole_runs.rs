@@ -1,7 +1,7 @@
 //! Whole lotteries: what is stored, who is told what and when, and what both sides log.
 
-use kit::Message::{InformWinners, RegisterBets};
-use kit::{Bet, Dataset, Ended, Process, Program, Server, losing_bets};
+use crate::kit::Message::{InformWinners, RegisterBets};
+use crate::kit::{Bet, Dataset, Ended, Process, Program, Server, losing_bets};
 
 fn start_all(server: &Server, datasets: &[Dataset]) -> Vec<Process> {
     let start = |dataset| Program::agency(dataset, server.address).start();

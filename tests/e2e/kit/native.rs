@@ -2,22 +2,17 @@
 
 use time::OffsetDateTime;
 
-use crate::dialects::BetFields;
+use super::dialects::BetFields;
 
 /// A bet, valid or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bet {
-    /// The agency.
     pub agency: u32,
-    /// The first name.
     pub first_name: String,
-    /// The last name.
     pub last_name: String,
-    /// The DNI.
     pub document: u32,
     /// The Unix time of the birthdate's midnight, in seconds.
     pub birthdate: i64,
-    /// The number.
     pub number: u32,
 }
 
@@ -44,7 +39,7 @@ impl Bet {
     }
 
     /// The bet as texts have it.
-    pub(crate) fn fields(&self) -> BetFields<'_> {
+    pub fn fields(&self) -> BetFields<'_> {
         let birthdate = OffsetDateTime::from_unix_timestamp(self.birthdate).unwrap();
         BetFields {
             first_name: &self.first_name,
@@ -55,7 +50,6 @@ impl Bet {
         }
     }
 
-    /// The same bet under other names.
     pub fn named(self, first_name: &str, last_name: &str) -> Bet {
         Bet {
             first_name: first_name.into(),
@@ -97,12 +91,10 @@ pub fn losing_bets(agency: u32, count: u32) -> Vec<Bet> {
     (0..count).map(bet).collect()
 }
 
-/// The rows of the bets in `bets.csv`.
 pub fn rows(bets: &[Bet]) -> String {
     bets.iter().map(Bet::row).collect()
 }
 
-/// A message from either side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "docs/PROTOCOL.md has them")]
 pub enum Message {
@@ -120,7 +112,6 @@ pub enum Message {
 use Message::*;
 
 impl Message {
-    /// The Hello of an agency.
     pub fn hello(agency: u32) -> Message {
         let version = 1;
         Hello { version, agency }
@@ -135,7 +126,6 @@ impl Message {
         }
     }
 
-    /// The message's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (message_type, rest) = match self {
             RegisterBets(bets) => {
@@ -168,14 +158,13 @@ impl Message {
         [vec![0, message_type], rest].concat()
     }
 
-    /// The bytes of several messages.
     pub fn encode_all(messages: &[Message]) -> Vec<u8> {
         messages.iter().flat_map(Message::encode).collect()
     }
 }
 
 /// The CRC-32 that Welcome and `closings.csv` have of these bets.
-pub(crate) fn crc(bets: &[Bet]) -> u32 {
+pub fn crc(bets: &[Bet]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for bet in bets {
         hasher.update(&bet.encode());

@@ -4,12 +4,10 @@ use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
+use super::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
 
 /// A listening socket at an address of its own.
-#[derive(Debug)]
 pub struct Central {
-    /// Where it listens.
     pub address: SocketAddr,
     listener: Socket,
     /// A connection that nobody will accept.
@@ -17,7 +15,6 @@ pub struct Central {
 }
 
 impl Central {
-    /// Listens.
     pub fn listen() -> Central {
         Central::with_backlog(128)
     }
@@ -45,7 +42,6 @@ impl Central {
         }
     }
 
-    /// The next connection.
     pub fn accept(&self) -> Peer {
         let accepted = self.listener.accept();
         let (stream, _) = accepted.unwrap_or_else(|error| panic!("nobody connects: {error}"));

@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::program::ROOT;
-use crate::{Peer, Program, Server};
+use super::program::ROOT;
+use super::{Peer, Program, Server};
 
 /// A folder of keys and certificates, as `scripts/certificates.sh` makes them: one for the `server`, and
 /// one for each `agency-N`.
-#[derive(Debug)]
 pub struct Certificates {
     folder: TempDir,
 }
@@ -57,7 +56,6 @@ MORE
         run(shell.current_dir(self.folder.path()));
     }
 
-    /// A file, such as `server/cert.pem`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -72,7 +70,6 @@ MORE
             .set("TLS_CLIENT_CRL", path("server/crl.pem"))
     }
 
-    /// A client with the certificate of `name`.
     pub fn client(&self, client: Program, name: &str) -> Program {
         let path = |file| self.path(name).join(file).display().to_string();
         client
@@ -82,7 +79,6 @@ MORE
             .set("CLI_TLS_SERVERNAME", "localhost")
     }
 
-    /// openssl's options for the certificate of `name`.
     pub fn options(&self, name: &str) -> String {
         let folder = self.path(name).display().to_string();
         format!("-cert {folder}/cert.pem -key {folder}/cert.key")
