@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::kit::Message::{RegisterBets, Status};
 use crate::kit::{
-    Central, Certificates, Dataset, Message, Peer, Process, Program, Server, has_openssl,
-    losing_bets,
+    Central, Certificates, Dataset, Message, Peer, Process, Program, Server, losing_bets,
 };
 use rustix::process::Signal;
 
@@ -24,11 +23,9 @@ const WRONG_AGENCY: u16 = 4;
 
 #[test]
 fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [2, 1].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(2);
-    let others = Certificates::make(1);
+    };
     certificates.issue("expired", 20_200_101, 20_210_101);
     certificates.issue("early", 20_900_101, 20_910_101);
     certificates.script("revoke 2");
@@ -71,10 +68,9 @@ fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
 
 #[test]
 fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_how_far_it_is() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [4, 1].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(4);
+    };
     certificates.issue("visitor", 20_200_101, 20_900_101);
     let server = certificates.server(Server::lottery(4)).start();
     let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
@@ -94,29 +90,50 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
     let agency = |number| Program::agency(&Dataset::losing(number, 1), server.address);
     let thief = certificates.client(agency(4), "agency-3");
     thief.run().expect_complaint(1, "with code 4: ");
-    // What the client says of a central that is not what it should be.
-    let others = Certificates::make(1);
+    // What each says of the other where only one of them has TLS, or no trust.
     let plain = Server::lottery(1).start();
     let client = certificates.client(agency(1), "agency-1");
-    for (client, complaint) in [
+    for (key, value, complaint) in [
         (
-            client
-                .clone()
-                .set("CLI_TLS_CA", others.path("authority/ca.pem").display()),
-            "no TLS with the central: its certificate is of an unknown authority",
+            "CLI_TLS_CA",
+            others.path("authority/ca.pem").display().to_string(),
+            "its certificate is of an unknown authority",
         ),
         (
-            client.clone().set("CLI_TLS_SERVERNAME", "lottery.example"),
-            "no TLS with the central: its certificate is no good: ",
+            "CLI_TLS_SERVERNAME",
+            "lottery.example".to_owned(),
+            "its certificate is no good: ",
         ),
         (
-            client.set("CLI_SERVER_ADDRESS", plain.address),
-            "no TLS with the central: it does not speak TLS",
+            "CLI_SERVER_ADDRESS",
+            plain.address.to_string(),
+            "it does not speak TLS",
         ),
     ] {
-        client.run().expect_complaint(1, complaint);
+        let complaint = format!("no TLS with the central: {complaint}");
+        let ended = client.clone().set(key, value).run();
+        ended.expect_complaint(1, &complaint);
+        let said = format!("action: consulta_ganadores | result: fail | error: {complaint}");
+        assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
     }
+    Peer::over_tls(plain.address, "-tls1_3").expect_closed();
+    let refused = "result: fail | ip: 127.0.0.1 | code: 1 | error: message type 5635 is unknown";
+    plain.wait_for_lines(refused, 2);
+    agency(1).run().expect_complaint(1, "no valid message");
+    server.wait_for_line("error: not TLS");
     owner.hello(4, &losing_bets(4, 1), 0);
+}
+
+#[test]
+fn a_server_that_anybody_may_reach_without_tls_warns_and_names_the_page() {
+    const ADVICE: &str =
+        "anybody who reaches this port may speak for any agency, see docs/SECURITY.md";
+    for (address, warnings) in [("0.0.0.0", 1), ("127.0.0.1", 0)] {
+        let server = Server::lottery(1).set("SERVER_PORT", 0);
+        let log = server.set("SERVER_BIND", address).start().terminate().log;
+        let said = log.values("WARN  [server::log_lines] action: listen", "advice");
+        assert_eq!(said, vec![ADVICE; warnings]);
+    }
 }
 
 /// The first message of a handshake, as openssl makes it.
@@ -131,10 +148,9 @@ fn client_hello() -> Vec<u8> {
 
 #[test]
 fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begun() {
-    if !has_openssl() || !has_descriptors() {
+    let (Some(certificates), true) = (Certificates::make(5), has_descriptors()) else {
         return;
-    }
-    let certificates = Certificates::make(5);
+    };
     let server = certificates.server(Server::lottery(5)).start();
     let hello = client_hello();
     let begin = |bytes| {
@@ -179,11 +195,9 @@ fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begu
 
 #[test]
 fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [3, 0].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(3);
-    let others = Certificates::make(0);
+    };
     let server = certificates.server(Server::lottery(3)).start();
     let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
     let mut waiting = connect("agency-1");

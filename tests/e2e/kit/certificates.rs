@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::program::ROOT;
-use super::{Peer, Program, Server};
+use super::{Peer, Program, Server, has};
 
 /// A folder of keys and certificates, as `scripts/certificates.sh` makes them: one for the `server`, and
 /// one for each `agency-N`.
@@ -17,12 +17,13 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// A new authority, the server and so many agencies.
-    pub fn make(agencies: u32) -> Certificates {
+    /// A new authority, the server and so many agencies, if there is an openssl here.
+    pub fn make(agencies: u32) -> Option<Certificates> {
         let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates { folder };
-        certificates.script(&agencies.to_string());
-        certificates
+        has("openssl", &["version"], "openssl")
+            .then(|| certificates.script(&agencies.to_string()))?;
+        Some(certificates)
     }
 
     /// Runs the script with these arguments, such as `revoke 3`.

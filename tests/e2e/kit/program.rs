@@ -140,11 +140,6 @@ pub fn has_python() -> bool {
     has("python3", &["-c", script], "python3 of 3.9 or later")
 }
 
-/// Whether this machine has openssl. Says so when it has none.
-pub fn has_openssl() -> bool {
-    has("openssl", &["version"], "openssl")
-}
-
 /// Whether this machine has a program, which does well with these arguments. Says so when it has none.
 pub fn has(program: &str, arguments: &[&str], name: &str) -> bool {
     let output = Command::new(program).args(arguments).output();
