@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::kit::Message::{RegisterBets, Status};
-use crate::kit::{Dataset, Message, PATIENCE, Peer, Program, Server, losing_bets, tell};
+use crate::kit::{Dataset, Message, PATIENCE, Peer, Server, expect_winners, losing_bets, tell};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const SILENT: usize = 3_000;
@@ -96,13 +96,7 @@ fn agencies_finish_and_newcomers_are_welcomed_and_signals_obeyed_amid_a_crowd() 
     thread::scope(|scope| {
         scope.spawn(|| trickle(&mut trickling, &is_enough));
         let pestering = halves.map(|half| scope.spawn(|| pester(half)));
-        let start = |dataset: &Dataset| Program::agency(dataset, server.address).start();
-        for (agency, dataset) in datasets.each_ref().map(start).into_iter().zip(&datasets) {
-            let ended = agency.wait_for_end();
-            ended.expect_success();
-            assert_eq!(ended.winners(), dataset.winners());
-            assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
-        }
+        expect_winners(server.start_agencies(&datasets), &datasets);
         server.connect().hello(5, &datasets[4].bets, 2);
         is_enough.store(true, Ordering::Relaxed);
 

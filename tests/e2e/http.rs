@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::kit::Message::InformWinners;
-use crate::kit::{Bet, Dataset, Peer, Process, Program, Server, losing_bets, wait_until};
+use crate::kit::{Bet, Dataset, Peer, Server, expect_winners, losing_bets, wait_until};
 
 use super::flood::has_descriptors;
 
@@ -199,8 +199,7 @@ fn thousands_of_slow_broken_and_oversized_requests_slow_no_agency() {
             kept.retain_mut(|viewer| viewer.pester(b"y").is_ok());
             kept.len()
         });
-        let start = |dataset: &Dataset| Program::agency(dataset, server.address).start();
-        let agencies = datasets.each_ref().map(start);
+        let agencies = server.start_agencies(&datasets);
         // One is at work for as long as requests come.
         while !are_made.load(Ordering::Relaxed) {
             let bet = Bet::losing(6, 1 + bets.len() as u32);
@@ -209,11 +208,7 @@ fn thousands_of_slow_broken_and_oversized_requests_slow_no_agency() {
         }
         last.finish();
         last.expect(InformWinners(vec![]));
-        for (ended, dataset) in agencies.map(Process::wait_for_end).iter().zip(&datasets) {
-            ended.expect_success();
-            assert_eq!(ended.winners(), dataset.winners());
-            assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
-        }
+        expect_winners(agencies, &datasets);
         assert!(viewers.join().unwrap() > 0, "some wait");
     });
     server.expect_stored(&[&datasets[..], &[Dataset::of(6, bets)]].concat());

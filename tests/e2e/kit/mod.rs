@@ -42,7 +42,7 @@ pub use dataset::{Dataset, rows_of};
 pub use log::Log;
 pub use native::{Bet, Message, losing_bets, rows};
 pub use peer::Peer;
-pub use process::{Ended, Process, SIGNALS};
+pub use process::{Ended, Process, SIGNALS, expect_winners};
 pub use program::{Program, has, has_python, tell};
 pub use server::Server;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Log, PATIENCE, Program, wait_until};
+use super::{Dataset, Log, PATIENCE, Program, wait_until};
 
 /// The signals that ask a program to end, with their names in the log.
 pub const SIGNALS: [(&str, Signal); 2] = [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)];
@@ -82,6 +82,19 @@ impl Ended {
         assert_eq!(self.log.values(asked, "cant_ganadores"), [count]);
         documents
     }
+}
+
+/// Waits until the agencies with these files end, each of them well, at the first try and with its own
+/// winners.
+pub fn expect_winners(agencies: Vec<Process>, datasets: &[Dataset]) -> Vec<Ended> {
+    assert_eq!(agencies.len(), datasets.len());
+    let ended: Vec<Ended> = agencies.into_iter().map(Process::wait_for_end).collect();
+    for (ended, dataset) in ended.iter().zip(datasets) {
+        ended.expect_success();
+        assert_eq!(ended.winners(), dataset.winners());
+        assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
+    }
+    ended
 }
 
 /// A running program. It is killed when the test drops it.

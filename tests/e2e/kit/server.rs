@@ -90,6 +90,12 @@ impl Server {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: lottery\r\n\r\n"))
     }
 
+    /// Starts the client for each of these files.
+    pub fn start_agencies(&self, datasets: &[Dataset]) -> Vec<Process> {
+        let start = |dataset| Program::agency(dataset, self.address).start();
+        datasets.iter().map(start).collect()
+    }
+
     /// Starts it with its log somewhere else and waits until it listens.
     pub fn start_logging_to(mut self, output: impl Into<Stdio>) -> Server {
         self.process = Some(self.program.start_logging_to(output));
