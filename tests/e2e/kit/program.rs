@@ -22,7 +22,7 @@ pub struct Program {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
     arguments: Vec<OsString>,
-    launcher: &'static str,
+    launcher: Option<&'static str>,
 }
 
 impl Program {
@@ -64,7 +64,7 @@ impl Program {
             folder: Arc::new(tempfile::tempdir().unwrap()),
             environment: Vec::new(),
             arguments: Vec::new(),
-            launcher: "exec",
+            launcher: None,
         }
     }
 
@@ -86,8 +86,9 @@ impl Program {
     }
 
     /// Starts the program as the shell does with this in front of it, such as `ulimit -n 9; exec`.
-    pub fn under(self, launcher: &'static str) -> Program {
-        Program { launcher, ..self }
+    pub fn under(mut self, launcher: &'static str) -> Program {
+        self.launcher = Some(launcher);
+        self
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -122,15 +123,21 @@ impl Program {
     }
 
     pub fn command(&self) -> Command {
-        let script = format!("{} \"$0\" \"$@\"", self.launcher);
-        let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(script).arg(&self.executable);
-        shell
+        let mut command = match self.launcher {
+            None => Command::new(&self.executable),
+            Some(launcher) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("{launcher} \"$0\" \"$@\"")]);
+                shell.arg(&self.executable);
+                shell
+            }
+        };
+        command
             .current_dir(self.folder())
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(&self.arguments);
-        shell
+        command
     }
 }
 
