@@ -204,8 +204,8 @@ fn a_failed_sync_ends_the_server_and_what_was_in_doubt_is_not_believed_later() {
 #[test]
 fn a_sync_that_takes_longer_than_the_idle_timeout_closes_nobody_who_was_not_silent() {
     let launcher = "exec strace -Dfqq -o syncs -e trace=fdatasync \
-        -e inject=fdatasync:delay_enter=2s:when=3";
-    let server = Server::lottery(2).set("IDLE_TIMEOUT", "1s");
+        -e inject=fdatasync:delay_enter=3s:when=3";
+    let server = Server::lottery(2).set("IDLE_TIMEOUT", "2s");
     let Some(server) = with_syncs(server, launcher) else {
         return;
     };

@@ -47,7 +47,7 @@ impl Peer {
             let mut stream = &self.stream;
             for byte in message.encode() {
                 stream.write_all(&[byte])?;
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(Duration::from_millis(100));
             }
             Ok(())
         })

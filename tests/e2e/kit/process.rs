@@ -14,7 +14,7 @@ use super::{Dataset, Log, PATIENCE, Program, wait_until};
 pub const SIGNALS: [(&str, Signal); 2] = [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)];
 
 /// How long a graceful shutdown may take. One second is promised; a busy machine may need more.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 /// How a program ended, and everything it said.
 #[derive(Debug)]
