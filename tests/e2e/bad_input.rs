@@ -23,14 +23,14 @@ fn each_kind_is_refused_with_its_code_and_a_bystander_is_served_all_along() {
     let mut server = Server::lottery(3).start();
     let mut bystander = server.connect();
     let mut bets = Vec::new();
-    let hello = || Message::hello(1);
+    let hello = || Message::Hello(1);
     // What claims gigabytes is not waited for.
     let claim = [0, 1, 0xff, 0xff, 0xff, 0xff].to_vec();
     for (said, bytes, code) in [
         (vec![], b"GET / HTTP/1.1\r\n\r\n".to_vec(), UNKNOWN_MESSAGE),
         (vec![], claim, MALFORMED),
         (vec![], spoilt().encode(), INVALID_BET),
-        (vec![], Message::hello(0).encode(), NO_SUCH_AGENCY),
+        (vec![], Message::Hello(0).encode(), NO_SUCH_AGENCY),
         (vec![], RequestWinners.encode(), OUT_OF_TURN),
         (
             vec![hello()],
@@ -64,7 +64,7 @@ fn each_kind_is_refused_with_its_code_and_a_bystander_is_served_all_along() {
 #[test]
 fn a_refusal_reaches_a_peer_that_sent_much_behind_the_refused_message() {
     let server = Server::lottery(2).start();
-    let refused = Message::encode_all(&[Message::hello(1), spoilt()]);
+    let refused = Message::encode_all(&[Message::Hello(1), spoilt()]);
     let behind = RegisterBets(losing_bets(2, 100)).encode().repeat(200);
     for _ in 0..5 {
         let mut peer = server.connect();

@@ -55,7 +55,7 @@ fn an_agency_that_waits_longer_than_the_draw_timeout_is_told_and_may_come_back()
         server.wait_for_finish(agency);
     }
     let mut back = server.connect();
-    back.say(Message::hello(1));
+    back.say(Message::Hello(1));
     // The draw is held, or will be.
     back.take(Message::welcome(&bets, 1).encode().len());
     back.say(RequestWinners);
@@ -87,7 +87,7 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
         stranger.expect_closed();
     }
     let mut waiting = server.connect();
-    waiting.say(Message::hello(3));
+    waiting.say(Message::Hello(3));
     // Turns enough to accept it.
     for _ in 0..10 {
         for (peer, agency) in connected.iter_mut().zip([1, 2]) {

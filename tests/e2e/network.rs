@@ -179,7 +179,7 @@ fn trickle(peer: &mut Peer, message: Message) {
 fn serve_well(central: &Central, stored: usize) {
     let bets = losing_bets(1, 6);
     let mut peer = central.accept();
-    peer.expect(Message::hello(1));
+    peer.expect(Message::Hello(1));
     trickle(&mut peer, Message::welcome(&bets[..stored], 0));
     for batch in bets[stored..].chunks(2) {
         peer.expect_bets(batch);
@@ -243,7 +243,7 @@ fn the_wait_for_the_draw_may_be_longer_than_the_socket_timeout() {
     let other = hasty.start();
     let mut silent = central.accept();
     other.wait_for_line("did not answer within 1s");
-    silent.expect(Message::hello(1));
+    silent.expect(Message::Hello(1));
     silent.expect_closed();
     peer.expect_nothing_yet();
     peer.say(InformWinners(vec![7]));

@@ -27,7 +27,7 @@ fn a_server_at_any_stage_closes_everything_and_keeps_what_it_stored() {
             agency.store(&bets);
             let half = &RegisterBets(bets.clone()).encode()[..100];
             // The answer to Hello says that what is behind it was read too.
-            agency.send(&[&Message::hello(1).encode(), half].concat());
+            agency.send(&[&Message::Hello(1).encode(), half].concat());
             agency.expect(Message::welcome(&bets, 0));
             vec![agency]
         },
@@ -68,7 +68,7 @@ fn a_server_whose_agency_does_not_read_its_answers_ends() {
     let mut server = Server::lottery(1).start();
     let deaf = server.newcomer(1);
     // More than the server reads before somebody reads its answers.
-    let sender = deaf.send_in_background(Message::hello(1).encode().repeat(10_000_000));
+    let sender = deaf.send_in_background(Message::Hello(1).encode().repeat(10_000_000));
     server.wait_for_line("action: accept_connections");
     expect_graceful(&server.terminate(), "SIGTERM");
     sender.join().unwrap().unwrap_err();

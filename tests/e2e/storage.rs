@@ -100,7 +100,7 @@ fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
     for times_logged in [0, 1] {
         server.restart();
         let mut agency = server.connect();
-        agency.say(Message::hello(1));
+        agency.say(Message::Hello(1));
         agency.take(15);
         agency.finish();
         agency.expect(InformWinners(vec![7]));

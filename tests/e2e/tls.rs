@@ -60,7 +60,7 @@ fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
         server.wait_for_lines(refused, causes.len());
     }
     let mut plain = server.connect();
-    plain.say(Message::hello(1));
+    plain.say(Message::Hello(1));
     plain.rest();
     causes.push("not TLS");
     agency.store(&losing_bets(1, 10));
@@ -80,7 +80,7 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
     let mut owner = connect("agency-4");
     owner.hello(4, &[], 0);
     for name in ["agency-3", "visitor"] {
-        for message in [Message::hello(4), RegisterBets(losing_bets(4, 1))] {
+        for message in [Message::Hello(4), RegisterBets(losing_bets(4, 1))] {
             let mut thief = connect(name);
             thief.say(Status);
             // StatusReport: 4 agencies, all of them missing.

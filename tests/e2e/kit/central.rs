@@ -51,7 +51,7 @@ impl Central {
     /// The next connection, whose agency 1 says Hello and is answered with this.
     pub fn greet(&self, welcome: Message) -> Peer {
         let mut peer = self.accept();
-        peer.expect(Message::hello(1));
+        peer.expect(Message::Hello(1));
         peer.say(welcome);
         peer
     }
@@ -67,7 +67,7 @@ impl Central {
     pub fn meet(&self, answered: Option<usize>) -> Peer {
         let Some(answered) = answered else {
             let mut peer = self.accept();
-            peer.expect(Message::hello(1));
+            peer.expect(Message::Hello(1));
             return peer;
         };
         let mut peer = self.greet(Message::welcome(&[], 0));

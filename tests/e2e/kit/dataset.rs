@@ -86,7 +86,7 @@ fn bet(agency: u32, row: (String, String, u32, String, u32)) -> Bet {
         first_name,
         last_name,
         document,
-        birthdate: birthdate.unwrap().midnight().assume_utc().unix_timestamp(),
+        birthdate: birthdate.unwrap(),
         number,
     }
 }

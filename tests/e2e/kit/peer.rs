@@ -116,7 +116,7 @@ impl Peer {
 
     /// As an agency: sends Hello, and expects a Welcome for these bets in this state.
     pub fn hello(&mut self, agency: u32, bets: &[Bet], state: u8) {
-        self.say(Message::hello(agency));
+        self.say(Message::Hello(agency));
         self.expect(Message::welcome(bets, state));
     }
 
