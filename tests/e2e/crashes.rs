@@ -1,12 +1,9 @@
 //! The programs are killed at random moments, again and again, the server with SIGKILL or SIGTERM, and
 //! in the end every file, closing and winner is exactly what it should be.
 //!
-//! A seed decides who is killed, and at which moment as far as a test can name one: how long the
-//! file of bets is, which line the server has logged, and some microseconds more or less. What the
-//! system makes of a moment differs from run to run, so a seed is a good beginning and not a
-//! replay; the simulator replays. `CRASH_SEED` sets it.
+//! A moment is named by how long the file of bets is, or which line the server has logged, and some
+//! microseconds more or less. What the system makes of it differs from run to run; the simulator replays.
 
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,13 +34,8 @@ fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
 
 /// Holds lotteries in which one or the other is killed again and again.
 fn survive(durability: &str) {
-    let seed = std::env::var("CRASH_SEED").map(|text| text.parse().unwrap());
-    let seed = seed.unwrap_or_else(|_| RandomState::new().hash_one(durability));
-    // The harness shows this only when the test fails.
-    eprintln!("CRASH_SEED={seed}, durability {durability}");
-    let mut rng = Rng::with_seed(seed);
     for _ in 0..LOTTERIES {
-        let mut lottery = Lottery::new(durability, rng.fork());
+        let mut lottery = Lottery::new(durability, Rng::new());
         for kills_left in (1..=KILLS).rev() {
             lottery.wait_for_moment(kills_left);
             match lottery.rng.bool() {

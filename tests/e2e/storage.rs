@@ -169,7 +169,8 @@ fn a_file_that_somebody_else_touches_is_noticed_at_the_next_commit_and_ends_the_
 
 /// The server under strace, which spoils syncs of files as this says, if there is a strace here.
 fn with_syncs(server: Server, launcher: &'static str) -> Option<Server> {
-    let mut server = has("strace", &["-V"], "strace").then_some(server)?;
+    let mut server =
+        has("strace", &["-qq", "true"], "a strace that may trace").then_some(server)?;
     server.program = server.program.under(launcher);
     Some(server.start())
 }
