@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::kit::Message::{InformWinners, RegisterBets};
-use crate::kit::{Bet, Message, Server, has, losing_bets, rows};
+use crate::kit::{Bet, Message, Server, has, losing_bets, rows, wait_until};
 
 /// A server that has ended, with bets of one agency, which has finished.
 fn ended_with(bets: &[Bet]) -> Server {
@@ -213,6 +213,8 @@ fn a_sync_that_takes_longer_than_the_idle_timeout_closes_nobody_who_was_not_sile
     let mut agencies = [1, 2].map(|agency| server.newcomer(agency));
     for (agency, number) in agencies.iter_mut().zip([1, 2]) {
         agency.say(RegisterBets(losing_bets(number, 3)));
+        // The first batch is written, and being synced when the second is sent.
+        wait_until(|| !server.bets().is_empty());
     }
     for agency in &mut agencies {
         agency.expect(Message::RegisterBetOk);
