@@ -36,9 +36,9 @@ test-scripts: ## The tests of the scripts and of this Makefile
 	./tests/run tests/scripts
 
 .PHONY: test-browser
-test-browser: ## HTTP, the board in a real browser, the metrics: says loudly what it lacks and skips
+test-browser: ## The board in a real browser, the metrics: says loudly what it lacks and skips
 	cargo build --package server
-	@for test in listener board metrics; do \
+	@for test in board metrics; do \
 		echo "==== $$test"; python3 tests/browser/$$test.py || [ $$? = 77 ] || exit 1; \
 	done
 

@@ -51,7 +51,8 @@ CONFIGURATION
     if ! [ -e "$authority/ca.pem" ]; then
         : >"$authority/revoked.txt"
         echo 01 >"$authority/crl_number.txt"
-        new_certificate "$authority" ca "Lottery authority" -days "$authority_days" \
+        # Its own name, so that the list of another lottery's authority is told from its own.
+        new_certificate "$authority" ca "Lottery authority $(openssl rand -hex 4)" -days "$authority_days" \
             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
     fi
 }

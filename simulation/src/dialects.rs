@@ -182,7 +182,8 @@ pub fn put_flags_batches(agency: u32, batches: &[&[BetFields<'_>]], out: &mut Ve
     }
 }
 
-fn native_bet(agency: u32, bet: &BetFields<'_>) -> Vec<u8> {
+/// A bet's bytes in the native dialect, without the length that precedes them in a batch.
+pub fn native_bet(agency: u32, bet: &BetFields<'_>) -> Vec<u8> {
     const JULIAN_DAY_OF_1970: i32 = 2_440_588;
     let day = i64::from(bet.birthdate.to_julian_day() - JULIAN_DAY_OF_1970);
     let mut bytes = agency.to_be_bytes().to_vec();

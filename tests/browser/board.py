@@ -5,7 +5,15 @@ and on a projector, light and dark; and it recovers by itself when the server is
 usage: board.py [FOLDER]     screenshots go to FOLDER
 Exit code 77: there is no browser here.
 """
-import collections, http.server, pathlib, signal, sys, tempfile, threading, time
+
+import collections
+import http.server
+import pathlib
+import signal
+import sys
+import tempfile
+import threading
+import time
 
 from harness import DEADLINE_SECONDS, ROOT, Agency, Browser, Server, protocol, wait_for
 
@@ -20,7 +28,8 @@ return {
   phase: text("#phase"), detail: text("#detail"), bets: text("#bets"), finished: text("#finished"),
   number: document.querySelector("[aria-live] #number").hidden ? null : text("#number"),
   agencies: [...document.querySelectorAll("#agencies li")].map((item) => [
-    text("h3", item), text(".bets", item), text(".badge", item), Math.round(parseFloat(item.querySelector("i").style.width)),
+    text("h3", item), text(".bets", item), text(".badge", item),
+    Math.round(parseFloat(item.querySelector("i").style.width)),
     item.querySelector(".winners").hidden ? null : text(".winners", item),
   ]),
 };
@@ -48,18 +57,24 @@ if (document.documentElement.scrollWidth > innerWidth) defects.push("the page sc
 return defects;
 """
 
+
 def number(value):
     return f"{value:,}".replace(",", ".")
+
 
 def many(value, one, more):
     return f"{number(value)} {one if value == 1 else more}"
 
+
 def words(agency):
     """An agency's state as the board says it."""
     if agency["state"] != "betting":
-        return {"finished": "terminó", "waiting": "espera el sorteo", "informed": "informada"}[agency["state"]]
-    if agency["connected"]: return "apostando"
+        states = {"finished": "terminó", "waiting": "espera el sorteo", "informed": "informada"}
+        return states[agency["state"]]
+    if agency["connected"]:
+        return "apostando"
     return "desconectada" if agency["bets"] else "sin empezar"
+
 
 def expect_status_of_files(server):
     """What /status.json says, once it was compared with the files."""
@@ -69,12 +84,15 @@ def expect_status_of_files(server):
     finished = {int(row[0]) for row in server.rows("closings.csv")}
     assert status["bets"] == bets.total() and status["missing"] == status["agencies"] - len(finished), status
     assert status["drawn"] == bool(draw), (status, draw)
-    assert not draw or (status["number"], status["winners"]) == (int(draw[0][0]), won.total()), (status, draw, won)
+    if draw:
+        assert (status["number"], status["winners"]) == (int(draw[0][0]), won.total()), (status, draw, won)
     for agency in status["agency_states"]:
         identity = agency["agency"]
-        assert agency["bets"] == bets[identity] and (agency["state"] != "betting") == (identity in finished), agency
+        assert agency["bets"] == bets[identity], agency
+        assert (agency["state"] != "betting") == (identity in finished), agency
         assert agency.get("winners") == (won[identity] if draw else None), agency
     return status
+
 
 def board_of(status):
     """What the board shows of this status."""
@@ -87,22 +105,31 @@ def board_of(status):
         phase = "Falta 1 agencia" if missing == 1 else f"Faltan {number(missing)} agencias"
         names = [str(agency["agency"]) for agency in agencies if agency["state"] == "betting"]
         if missing == status["agencies"] or missing > 12:
-            detail = "El sorteo se hace cuando terminan todas." if status["bets"] else "Todavía no hay apuestas."
+            nobody, all_of_them = "Todavía no hay apuestas.", "El sorteo se hace cuando terminan todas."
+            detail = all_of_them if status["bets"] else nobody
         elif missing == 1:
             detail = f"El sorteo espera a la agencia {names[0]}."
         else:
             detail = f"El sorteo espera a las agencias {', '.join(names[:-1])} y {names[-1]}."
+    unfinished_first = sorted(agencies, key=lambda agency: (agency["state"] != "betting", agency["agency"]))
     return {
-        "phase": phase, "detail": detail, "bets": number(status["bets"]),
+        "phase": phase,
+        "detail": detail,
+        "bets": number(status["bets"]),
         "finished": f"{number(status['agencies'] - missing)} de {number(status['agencies'])}",
         "number": f"{status['number']:04}" if status["drawn"] else None,
         "agencies": [
-            [f"Agencia {agency['agency']}", many(agency["bets"], "apuesta", "apuestas"), words(agency),
-             round(agency["bets"] / most * 100 + 1e-9) if most else 0,
-             many(agency["winners"], "ganador", "ganadores") if status["drawn"] else None]
-            for agency in sorted(agencies, key=lambda agency: (agency["state"] != "betting", agency["agency"]))
+            [
+                f"Agencia {agency['agency']}",
+                many(agency["bets"], "apuesta", "apuestas"),
+                words(agency),
+                round(agency["bets"] / most * 100 + 1e-9) if most else 0,
+                many(agency["winners"], "ganador", "ganadores") if status["drawn"] else None,
+            ]
+            for agency in unfinished_first
         ],
     }
+
 
 class Board:
     """The board of a server, open in a browser."""
@@ -120,35 +147,48 @@ class Board:
 
     def expect_truth(self, moment, states):
         """Once the first agencies are in these states, it says what the server says, and looks as it should."""
+
         def settled():
             found = [words(agency) for agency in self.server.status()["agency_states"]]
-            return found[:len(states)] == states, found[:len(states)]
+            return found[: len(states)] == states, found[: len(states)]
+
         wait_for(f"agencies {moment}", settled)
         status = expect_status_of_files(self.server)
         expected = board_of(status)
         for width, height, scheme in VIEWS:
             self.browser.look(width, height, scheme)
-            wait_for(f"truth {moment}", lambda: ((said := self.browser.run(READ)) == expected, f"{said}\n{expected}"))
+            wait_for(
+                f"truth {moment}",
+                lambda: ((said := self.browser.run(READ)) == expected, f"{said}\n{expected}"),
+            )
             defects = self.browser.run(DEFECTS, CONTRAST_MIN)
             assert not defects, (moment, width, scheme, defects)
             background = self.browser.run("return getComputedStyle(document.body).backgroundColor")
             red = int(background.split("(")[1].split(",")[0])
             assert (red < 64) == (scheme == "dark"), (scheme, background)
-            if self.pictures: self.browser.picture(f"{self.pictures}/{moment}-{width}-{scheme}.png")
+            if self.pictures:
+                self.browser.picture(f"{self.pictures}/{moment}-{width}-{scheme}.png")
         print(f"{moment}: {expected['phase']}; {expected['detail']} {len(VIEWS)} views")
+
 
 def encoded_bets(agency, count):
     return protocol.read_bets(agency, str(ROOT / f".data/agency-{agency}.csv"))[0][:count]
 
+
 def answer_for(port, requests):
     """Answers so many requests on this port with an error, as a proxy does whose server is gone."""
     asked = []
+
     class Proxy(http.server.BaseHTTPRequestHandler):
         timeout = 5
+
         def do_GET(self):
             asked.append(self.path)
             self.send_error(502)
-        def log_message(self, *_): pass
+
+        def log_message(self, *_):
+            pass
+
     with http.server.HTTPServer(("127.0.0.1", port), Proxy) as proxy:
         proxy.timeout = 1
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -157,29 +197,36 @@ def answer_for(port, requests):
             proxy.handle_request()
     assert all(path == "/events" for path in asked), asked
 
+
 def expect_curve(board, agencies):
     """While bets flow, the totals follow, and the curve rises."""
     stop = threading.Event()
+
     def flow():
         while not stop.is_set() and agencies[1].sent < BETS[1] - 100:
             agencies[1].send(5)
             time.sleep(0.02)
+
     flowing = threading.Thread(target=flow)
     flowing.start()
     try:
         script = """return [document.querySelector("#bets").textContent, document.querySelector("#rate").textContent,
             document.querySelector("#curve polyline").getAttribute("points")]"""
         before = board.server.status()["bets"]
+
         def risen():
             bets, rate, points = board.browser.run(script)
             heights = [float(point.split(",")[1]) for point in points.split()]
             bets = int(bets.replace(".", ""))
-            return bets > before and rate != "0" and min(heights, default=100) == 0 and bets, (bets, rate, points)
+            has_risen = bets > before and rate != "0" and min(heights, default=100) == 0
+            return has_risen and bets, (bets, rate, points)
+
         shown = wait_for("rising curve", risen)
         assert shown <= board.server.status()["bets"], shown
     finally:
         stop.set()
         flowing.join()
+
 
 def show_day(browser, pictures):
     """A day of five agencies that send when told to, with a restart in it and another after it."""
@@ -213,8 +260,10 @@ def show_day(browser, pictures):
         for agency in BETS:
             again = agencies[agency] = Agency(server, agency, bets[agency], sent[agency])
             again.send(BETS[agency])
-            if agency < 3: again.finish()
-            if agency in (1, 2, 4): again.wait()
+            if agency < 3:
+                again.finish()
+            if agency in (1, 2, 4):
+                again.wait()
         board.expect_truth("late", [waiting, waiting, "terminó", waiting, "apostando"])
         agencies[5].finish()
         won = sum(len(agencies[agency].winners()) for agency in (1, 2, 4))
@@ -222,7 +271,9 @@ def show_day(browser, pictures):
         board.expect_truth("drawn", [informed, informed, "terminó", informed, "terminó"])
         for motion, animation in (("reduce", "none"), ("no-preference", "drop")):
             browser.look(*VIEWS[0], motion)
-            shown = browser.run('return getComputedStyle(document.querySelector("#number span")).animationName')
+            shown = browser.run(
+                'return getComputedStyle(document.querySelector("#number span")).animationName'
+            )
             assert shown == animation, (motion, shown)
 
         server.end(signal.SIGKILL)
@@ -237,11 +288,21 @@ def show_day(browser, pictures):
     bad = [complaint for complaint in browser.complaints() if "Failed to load resource" not in complaint]
     assert not bad, bad
 
+
 def expect_no_secret(browser, server):
     """No document, and no name but those that are words of the page."""
-    shown = browser.run("return document.documentElement.outerHTML") + server.get("/status.json") + server.get("/metrics")
+    shown = (
+        browser.run("return document.documentElement.outerHTML")
+        + server.get("/status.json")
+        + server.get("/metrics")
+    )
     for _, first_name, last_name, document, _, _ in server.rows("bets.csv"):
-        assert document not in shown and f"{first_name} {last_name}" not in shown, (first_name, last_name, document)
+        assert document not in shown and f"{first_name} {last_name}" not in shown, (
+            first_name,
+            last_name,
+            document,
+        )
+
 
 def show_crowd(browser, pictures):
     """More agencies than are told of: a compact grid, the unfinished first."""
@@ -258,9 +319,11 @@ def show_crowd(browser, pictures):
         assert height < 100, f"an agency's card has {height} pixels on the projector"
         server.end()
 
+
 def main():
     pictures = sys.argv[1] if len(sys.argv) > 1 else None
-    if pictures: pathlib.Path(pictures).mkdir(parents=True, exist_ok=True)
+    if pictures:
+        pathlib.Path(pictures).mkdir(parents=True, exist_ok=True)
     browser = Browser()
     try:
         show_day(browser, pictures)
@@ -268,6 +331,7 @@ def main():
     finally:
         browser.end()
     print("the board says what the server says")
+
 
 if __name__ == "__main__":
     main()

@@ -2,8 +2,24 @@
 
 Standard library only. Where Debian's `chromium` and `chromium-driver` are missing, `Browser` exits with code 77.
 """
-import atexit, base64, contextlib, csv, json, os, pathlib, shutil, signal, socket, struct, subprocess, sys, threading, time
-import urllib.error, urllib.request
+
+import atexit
+import base64
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -12,9 +28,11 @@ import agency as protocol  # noqa: E402
 DEADLINE_SECONDS = 60
 NOT_RUN = 77
 
+
 def not_run(reason):
     """Says loudly that this test shows nothing here."""
     sys.exit(print(f"!!!!\n!!!! NOT RUN: {sys.argv[0]}: {reason}\n!!!!", file=sys.stderr) or NOT_RUN)
+
 
 def wait_for(what, probe, deadline_seconds=DEADLINE_SECONDS):
     """What `probe` gives once that is true. It may give a pair of a truth and an explanation."""
@@ -22,31 +40,43 @@ def wait_for(what, probe, deadline_seconds=DEADLINE_SECONDS):
     while True:
         found = probe()
         is_found, explanation = found if isinstance(found, tuple) else (found, "")
-        if is_found: return is_found
-        if time.monotonic() > deadline: raise AssertionError(f"no {what} in {deadline_seconds} s {explanation}")
+        if is_found:
+            return is_found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no {what} in {deadline_seconds} s {explanation}")
         time.sleep(0.05)
+
 
 def program(name):
     """A program of this project, which `cargo build` has made."""
     profile = os.environ.get("PROFILE", "debug")
     path = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / profile / name
-    if not path.exists(): sys.exit(f"{path} is missing: cargo build -p {name}")
+    if not path.exists():
+        sys.exit(f"{path} is missing: cargo build -p {name}")
     return str(path)
 
-class Server:
-    """A server in `folder`, with HTTP. Port 0 asks the system for one; `ulimit` is what the shell's gets."""
 
-    def __init__(self, folder, port=0, http_port=0, ulimit="-c 0", **settings):
+class Server:
+    """A server in `folder`, with HTTP. Port 0 asks the system for one."""
+
+    def __init__(self, folder, port=0, http_port=0, **settings):
         settings = {"SERVER_PORT": port, "HTTP_PORT": http_port, "STORAGE_DIR": folder, **settings}
         environment = {**os.environ, **{key: str(value) for key, value in settings.items()}}
         self.folder = pathlib.Path(folder)
-        command = ["sh", "-c", f'ulimit {ulimit} && exec "$0"', program("server")]
-        self.process = subprocess.Popen(command, env=environment, cwd=folder, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            [program("server")],
+            env=environment,
+            cwd=folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         atexit.register(self.process.kill)
         self.log, self.ports = [], {}
         threading.Thread(target=self._read_log, daemon=True).start()
-        wait_for("listening server", lambda: (len(self.ports) == 2 or self.process.poll() is not None, self.log))
+        wait_for(
+            "listening server", lambda: (len(self.ports) == 2 or self.process.poll() is not None, self.log)
+        )
         assert self.process.poll() is None, self.log
         self.port, self.http_port = self.ports["native"], self.ports["http"]
         self.url = f"http://127.0.0.1:{self.http_port}"
@@ -69,12 +99,15 @@ class Server:
     def rows(self, file):
         """The rows of a file of the store. Those of bets.csv begin with the agency's number."""
         path = self.folder / file
-        if not path.exists(): return []
-        with open(path, encoding="utf-8", newline="") as lines: return list(csv.reader(lines))
+        if not path.exists():
+            return []
+        with open(path, encoding="utf-8", newline="") as lines:
+            return list(csv.reader(lines))
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         self.process.wait(DEADLINE_SECONDS)
+
 
 class Agency:
     """An agency that sends as many of its bets as it is told to, and no more."""
@@ -89,7 +122,7 @@ class Agency:
 
     def send(self, count):
         """Sends the next bets, and waits until they are stored."""
-        for batch in protocol.batches(self.bets[self.sent:self.sent + count]):
+        for batch in protocol.batches(self.bets[self.sent : self.sent + count]):
             self.connection.sendall(batch)
             protocol.receive(self.stream, protocol.OK, "")
         self.sent = min(len(self.bets), self.sent + count)
@@ -108,19 +141,23 @@ class Agency:
         self.stream.close()
         self.connection.close()
 
+
 class Browser:
     """Headless Chromium with one page, behind chromedriver."""
 
     def __init__(self):
         missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-        if missing: not_run(f"no {' and no '.join(missing)}; on Debian: apt-get install chromium chromium-driver")
+        if missing:
+            not_run(f"no {' and no '.join(missing)}; on Debian: apt-get install chromium chromium-driver")
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
         atexit.register(self.driver.kill)
         for line in self.driver.stdout:
-            if "started successfully on port" in line: break
+            if "started successfully on port" in line:
+                break
         self.base = f"http://127.0.0.1:{int(line.split()[-1].rstrip('.'))}"
         arguments = ["--headless=new", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        if os.geteuid() == 0: arguments.append("--no-sandbox")  # Chromium's sandbox refuses root, as in containers.
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")  # Chromium's sandbox refuses root, as in containers.
         options = {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}
         try:
             session = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": options}})
@@ -131,8 +168,11 @@ class Browser:
 
     def _ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer: return json.load(answer)["value"]
+        request = urllib.request.Request(
+            self.base + path, data, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
+            return json.load(answer)["value"]
 
     def look(self, width, height, scheme, motion="reduce"):
         """Gives the page this size in CSS pixels, and this colour scheme."""
@@ -160,6 +200,7 @@ class Browser:
         pathlib.Path(path).write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
 
     def end(self):
-        with contextlib.suppress(OSError): self._ask("DELETE", "")
+        with contextlib.suppress(OSError):
+            self._ask("DELETE", "")
         self.driver.terminate()
         self.driver.wait(DEADLINE_SECONDS)

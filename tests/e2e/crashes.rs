@@ -1,23 +1,20 @@
 //! The programs are killed at random moments, again and again, the server with SIGKILL or SIGTERM, and
 //! in the end every file, closing and winner is exactly what it should be.
 //!
-//! A seed decides who is killed, and at which moment as far as a test can name one: how long the
-//! file of bets is, which line the server has logged, and some microseconds more or less. What the
-//! system makes of a moment differs from run to run, so a seed is a good beginning and not a
-//! replay; the simulator replays. `CRASH_SEED` sets it.
+//! A moment is named by how long the file of bets is, or which line the server has logged, and some
+//! microseconds more or less. What the system makes of it differs from run to run; the simulator replays.
 
-use std::hash::{BuildHasher, RandomState};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
 use rustix::process::Signal;
+
+use crate::kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
 
 /// Lotteries with each durability, and kills in each: more than a hundred kills in all.
 const LOTTERIES: u32 = 4;
 const KILLS: u64 = 12;
-
-const BETS_MAX: u32 = 1_500;
 
 /// How long to wait for a moment that may not come, because those who would bring it about are
 /// waiting themselves.
@@ -28,7 +25,7 @@ const SPIN_MICROSECONDS_MAX: u64 = 2_000;
 
 #[test]
 fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for durability in ["always", "everysec", "no"] {
             scope.spawn(move || survive(durability));
         }
@@ -37,20 +34,13 @@ fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
 
 /// Holds lotteries in which one or the other is killed again and again.
 fn survive(durability: &str) {
-    let seed = std::env::var("CRASH_SEED").map(|text| text.parse().unwrap());
-    let seed = seed.unwrap_or_else(|_| RandomState::new().hash_one(durability));
-    // The harness shows this only when the test fails.
-    eprintln!("CRASH_SEED={seed}, durability {durability}");
-    let mut rng = Rng::with_seed(seed);
     for _ in 0..LOTTERIES {
-        let mut lottery = Lottery::new(durability, rng.fork());
+        let mut lottery = Lottery::new(durability, Rng::new());
         for kills_left in (1..=KILLS).rev() {
             lottery.wait_for_moment(kills_left);
-            spin(&mut lottery.rng);
-            if lottery.rng.bool() {
-                lottery.crash_server();
-            } else {
-                lottery.crash_agency();
+            match lottery.rng.bool() {
+                true => lottery.crash_server(),
+                false => lottery.crash_agency(),
             }
         }
         lottery.finish();
@@ -68,7 +58,7 @@ struct Lottery {
 struct Seat {
     dataset: Dataset,
     program: Program,
-    process: Option<Process>,
+    process: Process,
     /// What its killed processes knew to be stored.
     acknowledged_before: u64,
 }
@@ -76,7 +66,22 @@ struct Seat {
 impl Lottery {
     fn new(durability: &str, mut rng: Rng) -> Lottery {
         let server = Server::lottery(4).set("DURABILITY", durability).start();
-        let seats = (1..=4).map(|agency| Seat::new(agency, &server, &mut rng));
+        let seats = (1..=4).map(|agency| {
+            let bet = |_| match (rng.u32(1..=99_999_999), rng.u32(..100)) {
+                (document, 0) => Bet::winning(agency, document),
+                (document, _) => Bet::losing(agency, document),
+            };
+            let dataset = Dataset::of(agency, (0..500 + 250 * agency).map(bet).collect());
+            let program = Program::agency(&dataset, server.address)
+                .set("CLI_BATCH_MAXAMOUNT", rng.u32(1..=16))
+                .set("CLI_BATCH_WINDOW", rng.u32(1..=8));
+            Seat {
+                process: program.start(),
+                dataset,
+                program,
+                acknowledged_before: 0,
+            }
+        });
         Lottery {
             seats: seats.collect(),
             rng,
@@ -91,7 +96,7 @@ impl Lottery {
             // When an agency comes back or finishes, or the draw is held.
             0..3 => {
                 let texts = ["accept_", "agencia_lista", "sorteo"];
-                let text = texts[self.rng.usize(..texts.len())];
+                let text = self.rng.choice(texts).expect("there are some");
                 let before = server.log().count(text);
                 wait_until(|| server.log().count(text) > before);
             }
@@ -100,13 +105,13 @@ impl Lottery {
                 let stored = || std::fs::metadata(server.path("bets.csv")).unwrap().len();
                 let all = self.seats.iter().map(|seat| seat.dataset.rows().len());
                 let left = (all.sum::<usize>() as u64).saturating_sub(stored());
-                let step = self.rng.u64(..=2 * left / kills_left);
-                let goal = stored() + step;
+                let goal = stored() + self.rng.u64(..=2 * left / kills_left);
                 wait_until(|| stored() >= goal);
             }
             // At once.
             _ => {}
         }
+        self.spin();
     }
 
     fn crash_server(&mut self) {
@@ -117,7 +122,7 @@ impl Lottery {
         // It may die again before it listens.
         while self.rng.u32(..4) == 0 {
             let process = self.server.program.start();
-            spin(&mut self.rng);
+            self.spin();
             process.kill();
             self.expect_promise(&acknowledged);
         }
@@ -130,10 +135,11 @@ impl Lottery {
 
     fn crash_agency(&mut self) {
         let seat = self.rng.choice(&mut self.seats).expect("there are some");
-        let ended = seat.take_process().kill();
-        seat.acknowledged_before = seat.acknowledged_before.max(acknowledged(&ended.log));
+        seat.process.signal(Signal::KILL);
         // It may have ended by itself before, and asks again now.
-        seat.process = Some(seat.program.start());
+        let killed = std::mem::replace(&mut seat.process, seat.program.start());
+        let log = killed.wait_for_end().log;
+        seat.acknowledged_before = seat.acknowledged_before.max(acknowledged(&log));
     }
 
     /// While the server is dead: what an agency knows to be stored is there, and what is there are
@@ -143,59 +149,40 @@ impl Lottery {
         // What comes after the last whole row is torn, and was not acknowledged.
         let whole = stored.rfind("\r\n").map_or("", |end| &stored[..end + 2]);
         for (seat, acknowledged) in self.seats.iter().zip(acknowledged) {
-            let agency = seat.dataset.agency;
-            let rows = rows_of(whole, agency);
-            let are_first = seat.dataset.rows().starts_with(&rows);
-            assert!(are_first, "agency {agency}: these are not its first rows");
+            let rows = rows_of(whole, seat.dataset.agency);
+            assert!(seat.dataset.rows().starts_with(&rows), "other rows");
             let stored = rows.lines().count() as u64;
-            assert!(
-                stored >= *acknowledged,
-                "{agency}: {stored}, {acknowledged}"
-            );
+            assert!(stored >= *acknowledged, "{stored}, {acknowledged}");
         }
     }
 
     /// Nobody is killed any more: everybody gets the winners, and everything is as it should be.
     fn finish(mut self) {
-        for seat in &mut self.seats {
-            let ended = seat.take_process().wait_for_end();
+        let mut datasets = Vec::new();
+        for seat in self.seats {
+            let ended = seat.process.wait_for_end();
             ended.expect_success();
             assert_eq!(ended.winners(), seat.dataset.winners());
+            datasets.push(seat.dataset);
         }
         self.server.terminate().expect_success();
-        let datasets: Vec<Dataset> = self.seats.into_iter().map(|seat| seat.dataset).collect();
         self.server.expect_stored(&datasets);
+    }
+
+    fn spin(&mut self) {
+        let deadline =
+            Instant::now() + Duration::from_micros(self.rng.u64(..SPIN_MICROSECONDS_MAX));
+        while Instant::now() < deadline {
+            std::hint::spin_loop();
+        }
     }
 }
 
 impl Seat {
-    /// An agency with some bets and a pace of its own, started.
-    fn new(agency: u32, server: &Server, rng: &mut Rng) -> Seat {
-        let count = rng.u32(BETS_MAX / 3..BETS_MAX);
-        let bet = |_| match (rng.u32(1..=99_999_999), rng.u32(..100)) {
-            (document, 0) => Bet::winning(agency, document),
-            (document, _) => Bet::losing(agency, document),
-        };
-        let dataset = Dataset::of(agency, (0..count).map(bet).collect());
-        let program = Program::agency(&dataset, server.address)
-            .set("CLI_BATCH_MAXAMOUNT", rng.u32(1..=16))
-            .set("CLI_BATCH_WINDOW", rng.u32(1..=8));
-        Seat {
-            dataset,
-            process: Some(program.start()),
-            program,
-            acknowledged_before: 0,
-        }
-    }
-
     /// The bets that the agency, by its own logs, knows to be stored.
     fn acknowledged(&self) -> u64 {
-        let by_now = self.process.as_ref().map(Process::log).unwrap_or_default();
-        self.acknowledged_before.max(acknowledged(&by_now))
-    }
-
-    fn take_process(&mut self) -> Process {
-        self.process.take().expect("it was started")
+        let by_now = acknowledged(&self.process.log());
+        self.acknowledged_before.max(by_now)
     }
 }
 
@@ -216,14 +203,6 @@ fn acknowledged(log: &Log) -> u64 {
 fn wait_until(has_happened: impl Fn() -> bool) {
     let deadline = Instant::now() + MOMENT_WAIT_MAX;
     while !has_happened() && Instant::now() < deadline {
-        std::thread::yield_now();
-    }
-}
-
-/// Lets some microseconds pass.
-fn spin(rng: &mut Rng) {
-    let deadline = Instant::now() + Duration::from_micros(rng.u64(..SPIN_MICROSECONDS_MAX));
-    while Instant::now() < deadline {
-        std::hint::spin_loop();
+        thread::yield_now();
     }
 }

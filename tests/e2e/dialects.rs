@@ -2,9 +2,9 @@
 
 use std::thread;
 
+use crate::kit::dialects::{Answer, Dialect};
+use crate::kit::{Agency, Bet, Dataset, Peer, Server, losing_bets, rows};
 use fastrand::Rng;
-use kit::dialects::{Answer, Dialect};
-use kit::{Agency, Bet, Dataset, Server, losing_bets};
 
 /// Connections of random bytes for each dialect.
 const RANDOM: usize = 1_000;
@@ -107,7 +107,7 @@ fn an_agency_may_be_refused_cut_and_slow_and_finishes_all_the_same_while_another
         let closed = log.values("action: agencia_lista", "agencia");
         assert_eq!(closed, ["2", "1", "3"]);
         let bets = [&losing_bets(2, 2)[..], &bets, &losing_bets(3, 1)].concat();
-        assert_eq!(server.bets(), kit::rows(&bets));
+        assert_eq!(server.bets(), rows(&bets));
         let refused = "code: 2 | error: bet 2: number \"10000\" is not valid";
         assert_eq!(log.count(refused), 1, "{dialect:?}: {log:#?}");
     }
@@ -123,7 +123,7 @@ fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descr
     let mut rng = Rng::with_seed(1);
     for dialect in Dialect::ALL {
         for _ in 0..RANDOM {
-            let mut peer = kit::Peer::connect(server.address_of(dialect));
+            let mut peer = Peer::connect(server.address_of(dialect));
             let noise: Vec<u8> = (0..rng.usize(1..200)).map(|_| rng.u8(..)).collect();
             peer.send(&noise);
         }

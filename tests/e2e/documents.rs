@@ -4,8 +4,8 @@
 //! bytes of the agency, `<` bytes of the central, as two digits each or as text in quotes, and `#`
 //! begins a remark.
 
-use kit::dialects::Dialect;
-use kit::{Peer, Server};
+use crate::kit::dialects::Dialect;
+use crate::kit::{Peer, Server};
 
 const PROTOCOL: &str = include_str!("../../docs/PROTOCOL.md");
 const DIALECTS: &str = include_str!("../../docs/DIALECTS.md");

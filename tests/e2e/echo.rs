@@ -1,6 +1,6 @@
 //! Mode `echo`.
 
-use kit::{Program, Server};
+use crate::kit::{Program, Server};
 
 #[test]
 fn a_message_comes_back_unaltered_and_the_connection_is_closed() {

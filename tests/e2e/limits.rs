@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use kit::Message::*;
-use kit::{Bet, Message, Peer, Server, losing_bets};
+use crate::kit::Message::*;
+use crate::kit::{Bet, Message, Peer, Server, losing_bets};
 
 const MALFORMED: u16 = 3;
 const BETTING_CLOSED: u16 = 5;
@@ -55,7 +55,7 @@ fn an_agency_that_waits_longer_than_the_draw_timeout_is_told_and_may_come_back()
         server.wait_for_finish(agency);
     }
     let mut back = server.connect();
-    back.say(Message::hello(1));
+    back.say(Message::Hello(1));
     // The draw is held, or will be.
     back.take(Message::welcome(&bets, 1).encode().len());
     back.say(RequestWinners);
@@ -74,7 +74,8 @@ fn a_message_may_be_as_large_as_max_frame_and_no_larger() {
 
 #[test]
 fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_is_closed() {
-    let server = Server::lottery(3).set("MAX_CONNECTIONS", 2).start();
+    let server = Server::lottery(3).with_http().set("MAX_CONNECTIONS", 2);
+    let server = server.start();
     let full = "max_connections | result: in_progress | conexiones: 2";
     server.wait_for_line(&format!(
         "WARN  [server::log_lines] action: {full} | agencias: 3"
@@ -86,7 +87,7 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
         stranger.expect_closed();
     }
     let mut waiting = server.connect();
-    waiting.say(Message::hello(3));
+    waiting.say(Message::Hello(3));
     // Turns enough to accept it.
     for _ in 0..10 {
         for (peer, agency) in connected.iter_mut().zip([1, 2]) {
@@ -94,6 +95,10 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
         }
     }
     waiting.expect_nothing_yet();
+    assert!(
+        server.get("/healthz").ends_with("\r\n\r\nok\n"),
+        "viewers have room"
+    );
     server.wait_for_lines("action: accept_connections", 4);
     let log = server.log();
     assert_eq!(log.count("action: accept_connections"), 4);

@@ -1,7 +1,7 @@
 //! A central that says what no central should: the client distrusts it, says why, and ends.
 
-use kit::Message::*;
-use kit::{Central, Message, losing_bets};
+use crate::kit::Message::*;
+use crate::kit::{Central, Message, losing_bets};
 
 /// When the central lies: in the place of a Welcome, or when the agency waits for its winners and so
 /// many of its three batches are answered.
@@ -15,9 +15,6 @@ const LATE: When = Some(3);
 /// Other bets than the agency's.
 const OTHERS: &str = "expected the same bets as before";
 
-/// More winners than the agency has bets; these are not waited for.
-const MANY: &str = "winners, and at most 6 can be";
-
 #[test]
 fn an_agency_that_is_lied_to_says_so_and_ends() {
     let claim = |bets, crc, state| Welcome { bets, crc, state }.encode();
@@ -26,28 +23,21 @@ fn an_agency_that_is_lied_to_says_so_and_ends() {
     let winners = |count: u64| [vec![0, 7], count.to_be_bytes().to_vec()].concat();
     let stored = || RegisterBetOk.encode();
     for (when, lie, complaint) in [
-        // A type that agencies send, and none.
-        (AT_ONCE, vec![0, 5], "no valid message: message type 5 is"),
-        (LATE, b"HTTP".to_vec(), "message type 18516 is unknown"),
-        (AT_ONCE, refused(0), "failure code 0 is unknown"),
+        (
+            AT_ONCE,
+            b"HTTP".to_vec(),
+            "no valid message: message type 18516 is unknown",
+        ),
         (LATE, refused(10), "failure code 10 is unknown"),
-        (AT_ONCE, welcome(0, 3), "stage 3 is unknown"),
-        (LATE, winners(7), MANY),
-        (LATE, winners(1 << 62), MANY),
-        (LATE, winners(u64::MAX), MANY),
+        // These are not waited for.
+        (LATE, winners(u64::MAX), "winners, and at most 6 can be"),
         // Answers to what was not asked.
-        (AT_ONCE, stored(), "out of turn"),
-        (AT_ONCE, winners(0), "out of turn"),
         (LATE, stored(), "out of turn"),
-        (Some(1), welcome(0, 0), "out of turn"),
         (Some(2), winners(0), "out of turn"),
-        (AT_ONCE, claim(0, 1, 0), OTHERS),
         (AT_ONCE, claim(1, 1, 0), OTHERS),
         (AT_ONCE, claim(u64::MAX, 0, 0), OTHERS),
-        (AT_ONCE, welcome(7, 0), OTHERS),
         // Finished, although there are more.
         (AT_ONCE, welcome(5, 1), "closed with the first 5 bets"),
-        (AT_ONCE, welcome(0, 2), "closed with the first 0 bets"),
         // Refusals that do not pass.
         (AT_ONCE, refused(6), "with code 6: no such agency"),
         (Some(0), refused(2), "with code 2: a bet is invalid"),

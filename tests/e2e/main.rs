@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
+mod kit;
+
 mod agency_file;
 mod bad_input;
 mod crashes;
@@ -13,6 +15,7 @@ mod documents;
 mod echo;
 mod example_agency;
 mod flood;
+mod http;
 mod limits;
 mod lying_central;
 mod network;

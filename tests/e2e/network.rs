@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use kit::Message::*;
-use kit::{Bet, Central, Dataset, Ended, Message, Peer, Program, losing_bets, own_address};
+use crate::kit::Message::*;
+use crate::kit::{Bet, Central, Dataset, Ended, Message, Peer, Program, losing_bets, own_address};
 
 fn welcome() -> Message {
     Message::welcome(&[], 0)
@@ -85,8 +85,8 @@ fn expect_given_up(ended: &Ended, action: &str, has_tried_again: bool) {
 fn a_central_that_is_not_there_is_given_up_when_the_time_to_retry_is_over() {
     for (mode, timeout_ms, action) in [
         ("lottery", 0, "connect"),
-        ("lottery", 400, "connect"),
-        ("echo", 400, "receive_message"),
+        ("lottery", 1_000, "connect"),
+        ("echo", 1_000, "receive_message"),
     ] {
         let agency = Program::agency(&Dataset::losing(1, 3), own_address())
             .set("CLI_MODE", mode)
@@ -101,7 +101,7 @@ fn a_central_that_is_not_there_is_given_up_when_the_time_to_retry_is_over() {
 fn a_central_that_goes_away_for_good_is_given_up() {
     let central = Central::listen();
     let agency = Program::agency(&Dataset::losing(1, 3), central.address);
-    let agency = agency.set("CLI_RETRY_TIMEOUT", "300ms").start();
+    let agency = agency.set("CLI_RETRY_TIMEOUT", "1s").start();
     let peer = central.greet(welcome());
     drop((central, peer));
     expect_given_up(&agency.wait_for_end(), "connect", true);
@@ -111,11 +111,11 @@ fn a_central_that_goes_away_for_good_is_given_up() {
 fn a_central_that_accepts_and_says_nothing_is_given_up_without_progress() {
     let central = Central::listen();
     let hasty = central.agency().set("CLI_SOCKET_TIMEOUT", "200ms");
-    let ended = hasty.set("CLI_RETRY_TIMEOUT", "1s").run();
+    let ended = hasty.set("CLI_RETRY_TIMEOUT", "2s").run();
     ended.expect_complaint(1, "did not answer within 200ms");
-    assert!(ended.took >= Duration::from_secs(1), "{:?}", ended.took);
+    assert!(ended.took >= Duration::from_secs(2), "{:?}", ended.took);
     let tries = ended.log.count("action: connect | result: in_progress");
-    assert!((2..=5).contains(&tries), "{ended:#?}");
+    assert!((2..=10).contains(&tries), "{ended:#?}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_answer_has_to_be_there_as_a_whole_in_time_however_it_drips() {
     for drips_welcome in [true, false] {
         let central = Central::listen();
         let agency = Program::agency(&Dataset::of(1, bets.clone()), central.address)
-            .set("CLI_SOCKET_TIMEOUT", "200ms")
+            .set("CLI_SOCKET_TIMEOUT", "1s")
             .set("CLI_RETRY_TIMEOUT", 0)
             .start();
         let drip = if drips_welcome {
@@ -136,7 +136,7 @@ fn an_answer_has_to_be_there_as_a_whole_in_time_however_it_drips() {
             peer.drip(InformWinners(vec![7; 200]))
         };
         let ended = agency.wait_for_end();
-        ended.expect_complaint(1, "did not answer within 200ms");
+        ended.expect_complaint(1, "did not answer within 1s");
         drip.join().unwrap().unwrap_err();
     }
 }
@@ -179,7 +179,7 @@ fn trickle(peer: &mut Peer, message: Message) {
 fn serve_well(central: &Central, stored: usize) {
     let bets = losing_bets(1, 6);
     let mut peer = central.accept();
-    peer.expect(Message::hello(1));
+    peer.expect(Message::Hello(1));
     trickle(&mut peer, Message::welcome(&bets[..stored], 0));
     for batch in bets[stored..].chunks(2) {
         peer.expect_bets(batch);
@@ -192,7 +192,7 @@ fn serve_well(central: &Central, stored: usize) {
 
 #[test]
 fn after_a_connection_that_failed_at_any_stage_nothing_is_sent_twice() {
-    const SILENCE: &str = "did not answer within 300ms";
+    const SILENCE: &str = "did not answer within 1s";
     let refused = RegisterBetFailed(7).encode();
     // How many of the three batches are answered (or not even the Hello), what comes then, whether
     // the connection ends then, how many bets the next Welcome counts, and what the log says.
@@ -211,7 +211,7 @@ fn after_a_connection_that_failed_at_any_stage_nothing_is_sent_twice() {
     ];
     let central = Central::listen();
     for (answered, bytes, ends, stored, reason) in stages {
-        let agency = central.agency().set("CLI_SOCKET_TIMEOUT", "300ms");
+        let agency = central.agency().set("CLI_SOCKET_TIMEOUT", "1s");
         let agency = agency.start();
         let mut failing = central.meet(answered);
         failing.send(bytes);
@@ -234,7 +234,7 @@ fn after_a_connection_that_failed_at_any_stage_nothing_is_sent_twice() {
 #[test]
 fn the_wait_for_the_draw_may_be_longer_than_the_socket_timeout() {
     let central = Central::listen();
-    let hasty = central.agency().set("CLI_SOCKET_TIMEOUT", "200ms");
+    let hasty = central.agency().set("CLI_SOCKET_TIMEOUT", "1s");
     let agency = hasty.start();
     // It had finished before, so it only asks.
     let mut peer = central.greet(Message::welcome(&losing_bets(1, 6), 1));
@@ -242,8 +242,8 @@ fn the_wait_for_the_draw_may_be_longer_than_the_socket_timeout() {
     // Another begins to wait later and loses patience, because it does not wait for the draw.
     let other = hasty.start();
     let mut silent = central.accept();
-    other.wait_for_line("did not answer within 200ms");
-    silent.expect(Message::hello(1));
+    other.wait_for_line("did not answer within 1s");
+    silent.expect(Message::Hello(1));
     silent.expect_closed();
     peer.expect_nothing_yet();
     peer.say(InformWinners(vec![7]));
@@ -258,11 +258,11 @@ fn a_central_that_does_not_read_is_given_up_after_the_socket_timeout() {
     // More than the system keeps for a peer that does not read.
     let agency = Program::agency(&Dataset::losing(1, 150_000), central.address)
         .set("CLI_BATCH_WINDOW", 4096)
-        .set("CLI_SOCKET_TIMEOUT", "300ms")
+        .set("CLI_SOCKET_TIMEOUT", "1s")
         .set("CLI_RETRY_TIMEOUT", 0)
         .start();
     let _peer = central.greet(welcome());
     let ended = agency.wait_for_end();
-    ended.expect_complaint(1, "did not answer within 300ms");
+    ended.expect_complaint(1, "did not answer within 1s");
     assert_eq!(ended.log.count("result: fail"), 1);
 }

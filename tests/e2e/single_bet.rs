@@ -1,6 +1,6 @@
 //! Mode `single-bet`.
 
-use kit::{Program, Server};
+use crate::kit::{Program, Server};
 
 const VARIABLES: [&str; 5] = ["NOMBRE", "APELLIDO", "DOCUMENTO", "NACIMIENTO", "NUMERO"];
 

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Write, pipe};
 use std::process::Stdio;
 
-use kit::Message::InformWinners;
-use kit::{Bet, Dataset, Log, Program, Server, losing_bets};
 use rustix::fs::{OFlags, fcntl_setfl};
 
+use crate::kit::Message::InformWinners;
+use crate::kit::{Bet, Dataset, Log, Program, Server, losing_bets};
+
 /// A pipe that has no room, and whose writers wait for it or are told so.
-fn full_pipe(writers_wait: bool) -> (Option<PipeReader>, PipeWriter) {
+fn full_pipe(writers_wait: bool) -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().unwrap();
     fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
     let full = loop {
@@ -21,37 +22,44 @@ fn full_pipe(writers_wait: bool) -> (Option<PipeReader>, PipeWriter) {
     if writers_wait {
         fcntl_setfl(&writer, OFlags::empty()).unwrap();
     }
-    (Some(reader), writer)
+    (reader, writer)
 }
 
 /// Outputs that take nothing, and who may read them later.
 fn bad_outputs() -> [(Option<PipeReader>, Stdio); 4] {
-    let full_disk = File::create("/dev/full").unwrap();
+    let [(waiting, blocking), (coming, failing)] = [true, false].map(full_pipe);
     let (_, without_reader) = pipe().unwrap();
-    let pipes = [true, false].map(full_pipe);
-    let [blocking, failing] = pipes.map(|(reader, writer)| (reader, writer.into()));
-    let (full_disk, without_reader) = (full_disk.into(), without_reader.into());
-    [blocking, failing, (None, without_reader), (None, full_disk)]
+    let full_disk = File::create("/dev/full").unwrap();
+    [
+        (Some(waiting), blocking.into()),
+        (Some(coming), failing.into()),
+        (None, without_reader.into()),
+        (None, full_disk.into()),
+    ]
 }
 
 #[test]
-fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_all_to_a_reader_that_comes_back() {
-    for (reader, output) in bad_outputs() {
+fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_a_reader_that_comes_back() {
+    // Each bet has a line of its own. The first time they are more than are kept.
+    for ((reader, output), bets) in bad_outputs().into_iter().zip([50_000, 5_000, 5_000, 5_000]) {
         let server = Server::lottery(1).set("LOGGING_LEVEL", "DEBUG");
         let mut server = server.start_logging_to(output);
         let mut agency = server.connect();
-        // Each bet has a line of its own, and all of them more than a pipe holds.
-        for bets in losing_bets(1, 5_000).chunks(100) {
+        for bets in losing_bets(1, bets).chunks(100) {
             agency.store(bets);
         }
         agency.store(&[Bet::winning(1, 7)]);
         agency.finish();
         agency.expect(InformWinners(vec![7]));
-        let lines = |reader| BufReader::new(reader).lines().map(Result::unwrap);
-        // What filled the pipe was empty lines.
-        let mut lines = reader.map(|reader| lines(reader).filter(|line| !line.is_empty()));
         let mut log = Log::default();
-        for line in lines.iter_mut().flatten() {
+        let Some(reader) = reader else {
+            server.terminate().expect_success();
+            continue;
+        };
+        // What filled the pipe was empty lines.
+        let lines = BufReader::new(reader).lines().map(Result::unwrap);
+        let mut lines = lines.filter(|line| !line.is_empty());
+        for line in lines.by_ref() {
             let is_draw = line.contains("action: resumen");
             log.extend([line]);
             if is_draw {
@@ -59,15 +67,21 @@ fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_all_to_a_reader_that_co
             }
         }
         server.terminate().expect_success();
-        if let Some(lines) = lines {
-            log.extend(lines);
-            assert_eq!(log.count("action: apuesta_almacenada"), 5_001);
-            for action in ["agencia_lista", "sorteo", "signal_received", "shutdown"] {
-                let event = format!("action: {action} | result: success");
-                assert_eq!(log.count(&event), 1, "{event}");
-            }
-            log.events();
+        log.extend(lines);
+        for action in ["agencia_lista", "sorteo", "signal_received", "shutdown"] {
+            let event = format!("action: {action} | result: success");
+            assert_eq!(log.count(&event), 1, "{event}");
         }
+        let lost = log.sum("action: log | result: in_progress", "lost");
+        assert_eq!(lost > 0, bets > 5_000, "{lost}");
+        // A line for each bet, and one for each batch.
+        let told = log.count("apuesta_almacenada") + log.count("apuesta_recibida");
+        let lines = u64::from(bets + bets / 100 + 2);
+        assert!(
+            (lines..lines + 9).contains(&(told as u64 + lost)),
+            "{told}, {lost}"
+        );
+        log.events();
     }
 }
 

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use kit::Message::{InformWinners, RegisterBets};
-use kit::{Bet, Server, losing_bets, rows};
+use crate::kit::Message::{InformWinners, RegisterBets};
+use crate::kit::{Bet, Message, Server, has, losing_bets, rows, wait_until};
 
 /// A server that has ended, with bets of one agency, which has finished.
 fn ended_with(bets: &[Bet]) -> Server {
@@ -44,24 +44,25 @@ fn corruption_is_refused_with_file_and_line_and_left_alone() {
     let bets = losing_bets(1, 3);
     let server = ended_with(&bets);
     let closings = server.closings();
-    let corrupt = rows(&bets).replacen("10000001", "x", 1);
-    for (bets_file, closings_file, place) in [
-        (corrupt, closings.clone(), "bets.csv line 2: "),
+    for (bets_file, place) in [
+        (
+            rows(&bets).replacen("10000001", "x", 1),
+            "bets.csv line 2: ",
+        ),
         // A file of somebody else's, which no crash of ours can leave.
         (
             "a note of 36 bytes, and no lottery's".to_owned(),
-            String::new(),
             "bets.csv line 1: ",
         ),
         // The closing covers more than is there.
-        (bets[0].row(), closings.clone(), "closings.csv line 1: "),
-        (rows(&bets), closings.repeat(2), "closings.csv line 2: "),
+        (bets[0].row(), "closings.csv line 1: "),
     ] {
         fs::write(server.path("bets.csv"), &bets_file).unwrap();
-        fs::write(server.path("closings.csv"), &closings_file).unwrap();
         server.program.run().expect_complaint(1, place);
-        assert_eq!(server.bets(), bets_file);
-        assert_eq!(server.closings(), closings_file);
+        assert_eq!(
+            (server.bets(), server.closings()),
+            (bets_file, closings.clone())
+        );
     }
 }
 
@@ -99,7 +100,7 @@ fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
     for times_logged in [0, 1] {
         server.restart();
         let mut agency = server.connect();
-        agency.say(kit::Message::hello(1));
+        agency.say(Message::Hello(1));
         agency.take(15);
         agency.finish();
         agency.expect(InformWinners(vec![7]));
@@ -111,19 +112,25 @@ fn the_draw_is_logged_and_recorded_before_it_is_told_and_stays_as_it_is() {
 
 #[test]
 fn a_limit_of_the_file_size_is_a_full_disk_and_the_server_goes_on() {
-    let mut server = Server::lottery(1);
+    let mut server = Server::lottery(1).with_http();
     // In blocks of 512 bytes, of which this is less than twice the batch.
-    server.program = server.program.ulimit("-f 4");
+    server.program = server.program.under("ulimit -f 4; exec");
     server.restart();
+    let ready = "HTTP/1.1 200 OK";
+    assert!(server.get("/readyz").starts_with(ready));
     let bets = losing_bets(1, 40);
     let mut agency = server.newcomer(1);
     agency.store(&bets);
     agency.say(RegisterBets(bets.clone()));
     agency.expect_refusal(7);
     assert_eq!(server.bets(), rows(&bets));
+    let refuses = server.get("/readyz");
+    assert!(refuses.starts_with("HTTP/1.1 503 Service"), "{refuses}");
+    assert!(server.get("/healthz").starts_with(ready), "it lives");
     let mut agency = server.connect();
     agency.hello(1, &bets, 0);
     agency.store(&bets[..5]);
+    assert!(server.get("/readyz").starts_with(ready));
     let log = server.terminate().log;
     let fails =
         log.position("action: almacenamiento | result: in_progress | error: bets.csv: File too");
@@ -158,5 +165,59 @@ fn a_file_that_somebody_else_touches_is_noticed_at_the_next_commit_and_ends_the_
         assert_eq!(ended.complaints.matches(&complaint).count(), 1);
         let said = format!("action: almacenamiento | result: fail | error: {complaint}");
         assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
+    }
+}
+
+/// The server under strace, which spoils syncs of files as this says, if there is a strace here.
+fn with_syncs(server: Server, launcher: &'static str) -> Option<Server> {
+    let mut server =
+        has("strace", &["-qq", "true"], "a strace that may trace").then_some(server)?;
+    server.program = server.program.under(launcher);
+    Some(server.start())
+}
+
+#[test]
+fn a_failed_sync_ends_the_server_and_what_was_in_doubt_is_not_believed_later() {
+    // Opening syncs both files, and the first batch the third time.
+    let launcher = "exec strace -Dfyqq -o syncs -e trace=fsync,fdatasync \
+        -e inject=fdatasync:error=EIO:when=4";
+    let Some(mut server) = with_syncs(Server::lottery(1), launcher) else {
+        return;
+    };
+    let bets = losing_bets(1, 3);
+    let mut agency = server.newcomer(1);
+    agency.store(&bets);
+    agency.say(RegisterBets(losing_bets(1, 20)));
+    agency.expect_closed();
+    let ended = server.wait_for_end();
+    ended.expect_complaint(1, "bets.csv: …Input/output error");
+    assert_eq!(ended.log.count("action: almacenamiento | result: fail"), 1);
+    assert_eq!(server.bets(), rows(&bets));
+    // A folder is there for good once the one that it is in was synced.
+    let syncs = fs::read_to_string(server.program.folder().join("syncs")).unwrap();
+    for folder in ["lotteries>", "2026>", "today>"] {
+        assert!(syncs.contains(folder), "{folder}: {syncs}");
+    }
+    server.program = server.program.clone().under("exec");
+    server.restart();
+    server.connect().hello(1, &bets, 0);
+}
+
+#[test]
+fn a_sync_that_takes_longer_than_the_idle_timeout_closes_nobody_who_was_not_silent() {
+    let launcher = "exec strace -Dfqq -o syncs -e trace=fdatasync \
+        -e inject=fdatasync:delay_enter=3s:when=3";
+    let server = Server::lottery(2).set("IDLE_TIMEOUT", "2s");
+    let Some(server) = with_syncs(server, launcher) else {
+        return;
+    };
+    let mut agencies = [1, 2].map(|agency| server.newcomer(agency));
+    for (agency, number) in agencies.iter_mut().zip([1, 2]) {
+        agency.say(RegisterBets(losing_bets(number, 3)));
+        // The first batch is written, and being synced when the second is sent.
+        wait_until(|| !server.bets().is_empty());
+    }
+    for agency in &mut agencies {
+        agency.expect(Message::RegisterBetOk);
     }
 }

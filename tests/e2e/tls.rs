@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use kit::Message::{RegisterBets, Status};
-use kit::{
-    Central, Certificates, Dataset, Message, Peer, Process, Program, Server, has_openssl,
-    losing_bets, rows,
+use crate::kit::Message::{RegisterBets, Status};
+use crate::kit::{
+    Central, Certificates, Dataset, Message, Peer, Program, Server, expect_winners, losing_bets,
+    rows,
 };
 use rustix::process::Signal;
 
@@ -23,24 +23,29 @@ const HALF_MADE_ANEW_MAX: usize = 4_000;
 
 const WRONG_AGENCY: u16 = 4;
 
+const DISTRUSTED: &str = "the peer does not trust this server's certificate";
+
 #[test]
 fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [2, 1].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(2);
-    let others = Certificates::make(1);
+    };
     certificates.issue("expired", 20_200_101, 20_210_101);
     certificates.issue("early", 20_900_101, 20_910_101);
     certificates.script("revoke 2");
     let own = |name: &str| certificates.options(name);
-    let authority = others.path("authority/ca.pem").display().to_string();
-    let distrustful = format!("-CAfile {authority} -verify_return_error");
+    let trusting = |authority: &Certificates| {
+        let file = authority.path("authority/ca.pem");
+        format!("-verify_return_error -CAfile {}", file.display())
+    };
+    let another_name = trusting(&certificates) + " -verify_hostname lottery.example";
     let server = certificates.server(Server::lottery(1).of_all_dialects());
     let mut server = server.start();
     server.wait_for_lines("| tls: no | advice: anybody who reaches this port may", 5);
     let mut agency = Peer::over_tls(server.address, &own("agency-1"));
     agency.hello(1, &[], 0);
+    let refused = "action: tls_handshake | result: in_progress | ip: 127.0.0.1";
+    let mut causes = Vec::new();
     for (options, cause) in [
         ("-no_ticket", "no certificate"),
         (&others.options("agency-1"), "unknown authority"),
@@ -48,41 +53,36 @@ fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
         (&own("early"), "the certificate is not valid yet"),
         (&own("agency-2"), "the certificate is revoked"),
         (&own("server"), "the certificate is not for clients"),
-        (
-            &format!("{} -tls1_2", own("agency-1")),
-            "TLS 1.3 is required",
-        ),
-        (
-            &distrustful,
-            "the peer does not trust this server's certificate",
-        ),
+        (&(own("agency-1") + " -tls1_2"), "TLS 1.3 is required"),
+        (&trusting(&others), DISTRUSTED),
+        (&another_name, DISTRUSTED),
     ] {
-        let mut refused = Peer::over_tls(server.address, options);
-        let refusal = "action: tls_handshake | result: in_progress | ip: 127.0.0.1 | error:";
-        server.wait_for_line(&format!("{refusal} {cause}"));
-        refused.expect_closed();
+        Peer::over_tls(server.address, options).expect_closed();
+        causes.push(cause);
+        server.wait_for_lines(refused, causes.len());
     }
     let mut plain = server.connect();
-    plain.say(Message::hello(1));
-    server.wait_for_line("error: not TLS");
+    plain.say(Message::Hello(1));
     plain.rest();
+    causes.push("not TLS");
     agency.store(&losing_bets(1, 10));
-    assert_eq!(server.terminate().log.count("result: fail"), 0);
+    let log = server.terminate().log;
+    assert_eq!(log.values(refused, "error"), causes);
+    assert_eq!(log.count("result: fail"), 0);
 }
 
 #[test]
 fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_how_far_it_is() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [4, 1].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(4);
+    };
     certificates.issue("visitor", 20_200_101, 20_900_101);
     let server = certificates.server(Server::lottery(4)).start();
     let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
     let mut owner = connect("agency-4");
     owner.hello(4, &[], 0);
     for name in ["agency-3", "visitor"] {
-        for message in [Message::hello(4), RegisterBets(losing_bets(4, 1))] {
+        for message in [Message::Hello(4), RegisterBets(losing_bets(4, 1))] {
             let mut thief = connect(name);
             thief.say(Status);
             // StatusReport: 4 agencies, all of them missing.
@@ -95,29 +95,50 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
     let agency = |number| Program::agency(&Dataset::losing(number, 1), server.address);
     let thief = certificates.client(agency(4), "agency-3");
     thief.run().expect_complaint(1, "with code 4: ");
-    // What the client says of a central that is not what it should be.
-    let others = Certificates::make(1);
+    // What each says of the other where only one of them has TLS, or no trust.
     let plain = Server::lottery(1).start();
     let client = certificates.client(agency(1), "agency-1");
-    for (client, complaint) in [
+    for (key, value, complaint) in [
         (
-            client
-                .clone()
-                .set("CLI_TLS_CA", others.path("authority/ca.pem").display()),
-            "no TLS with the central: its certificate is of an unknown authority",
+            "CLI_TLS_CA",
+            others.path("authority/ca.pem").display().to_string(),
+            "its certificate is of an unknown authority",
         ),
         (
-            client.clone().set("CLI_TLS_SERVERNAME", "lottery.example"),
-            "no TLS with the central: its certificate is no good: ",
+            "CLI_TLS_SERVERNAME",
+            "lottery.example".to_owned(),
+            "its certificate is no good: ",
         ),
         (
-            client.set("CLI_SERVER_ADDRESS", plain.address),
-            "no TLS with the central: it does not speak TLS",
+            "CLI_SERVER_ADDRESS",
+            plain.address.to_string(),
+            "it does not speak TLS",
         ),
     ] {
-        client.run().expect_complaint(1, complaint);
+        let complaint = format!("no TLS with the central: {complaint}");
+        let ended = client.clone().set(key, value).run();
+        ended.expect_complaint(1, &complaint);
+        let said = format!("action: consulta_ganadores | result: fail | error: {complaint}");
+        assert_eq!(ended.log.count(&said), 1, "{ended:#?}");
     }
+    Peer::over_tls(plain.address, "-tls1_3").expect_closed();
+    let refused = "result: fail | ip: 127.0.0.1 | code: 1 | error: message type 5635 is unknown";
+    plain.wait_for_lines(refused, 2);
+    agency(1).run().expect_complaint(1, "no valid message");
+    server.wait_for_line("error: not TLS");
     owner.hello(4, &losing_bets(4, 1), 0);
+}
+
+#[test]
+fn a_server_that_anybody_may_reach_without_tls_warns_and_names_the_page() {
+    const ADVICE: &str =
+        "anybody who reaches this port may speak for any agency, see docs/SECURITY.md";
+    for (address, warnings) in [("0.0.0.0", 1), ("127.0.0.1", 0)] {
+        let server = Server::lottery(1).set("SERVER_PORT", 0);
+        let log = server.set("SERVER_BIND", address).start().terminate().log;
+        let said = log.values("WARN  [server::log_lines] action: listen", "advice");
+        assert_eq!(said, vec![ADVICE; warnings]);
+    }
 }
 
 /// The first message of a handshake, as openssl makes it.
@@ -132,10 +153,9 @@ fn client_hello() -> Vec<u8> {
 
 #[test]
 fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begun() {
-    if !has_openssl() || !has_descriptors() {
+    let (Some(certificates), true) = (Certificates::make(5), has_descriptors()) else {
         return;
-    }
-    let certificates = Certificates::make(5);
+    };
     let server = certificates.server(Server::lottery(5)).start();
     let hello = client_hello();
     let begin = |bytes| {
@@ -163,28 +183,20 @@ fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begu
         });
         let agencies = datasets.each_ref().map(|dataset| {
             let agency = Program::agency(dataset, server.address);
-            certificates
-                .client(agency, &format!("agency-{}", dataset.agency))
-                .start()
+            let name = format!("agency-{}", dataset.agency);
+            certificates.client(agency, &name).start()
         });
-        let ended = agencies.map(Process::wait_for_end);
+        expect_winners(agencies.into(), &datasets);
         is_enough.store(true, Ordering::Relaxed);
-        for (ended, dataset) in ended.iter().zip(&datasets) {
-            ended.expect_success();
-            assert_eq!(ended.winners(), dataset.winners());
-            assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
-        }
     });
     server.expect_stored(&datasets);
 }
 
 #[test]
 fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
-    if !has_openssl() {
+    let [Some(certificates), Some(others)] = [3, 0].map(Certificates::make) else {
         return;
-    }
-    let certificates = Certificates::make(3);
-    let others = Certificates::make(0);
+    };
     let server = certificates.server(Server::lottery(3)).start();
     let connect = |name: &str| Peer::over_tls(server.address, &certificates.options(name));
     let mut waiting = connect("agency-1");
@@ -200,6 +212,13 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     server.signal(Signal::HUP);
     server.wait_for_line("action: tls_reload | result: fail | error: TLS_KEY: ");
     revoked.hello(3, &[], 0);
+    // The list of another authority would let in who is revoked.
+    let list = certificates.path("server/crl.pem");
+    let good_list = fs::read(&list).unwrap();
+    fs::copy(others.path("server/crl.pem"), &list).unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_line("action: tls_reload | result: fail | error: TLS_CLIENT_CRL: a list of");
+    fs::write(&list, good_list).unwrap();
     // Nobody writes into it, and the server does not wait for somebody.
     fs::remove_file(&key).unwrap();
     assert!(Command::new("mkfifo").arg(&key).status().unwrap().success());
@@ -228,10 +247,9 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
 
 #[test]
 fn who_asks_for_new_keys_while_a_large_store_is_opened_does_not_end_the_server() {
-    if !has_openssl() {
+    let Some(certificates) = Certificates::make(1) else {
         return;
-    }
-    let certificates = Certificates::make(1);
+    };
     let server = certificates.server(Server::lottery(1));
     let bets = rows(&losing_bets(1, 100_000));
     server

@@ -1,29 +1,13 @@
 //! Whole lotteries: what is stored, who is told what and when, and what both sides log.
 
-use kit::Message::{InformWinners, RegisterBets};
-use kit::{Bet, Dataset, Ended, Process, Program, Server, losing_bets};
-
-fn start_all(server: &Server, datasets: &[Dataset]) -> Vec<Process> {
-    let start = |dataset| Program::agency(dataset, server.address).start();
-    datasets.iter().map(start).collect()
-}
-
-/// Waits until the agencies end, each of them well and with its own winners.
-fn expect_winners(agencies: Vec<Process>, datasets: &[Dataset]) -> Vec<Ended> {
-    assert_eq!(agencies.len(), datasets.len());
-    let ended: Vec<Ended> = agencies.into_iter().map(Process::wait_for_end).collect();
-    for (ended, dataset) in ended.iter().zip(datasets) {
-        ended.expect_success();
-        assert_eq!(ended.winners(), dataset.winners());
-    }
-    ended
-}
+use crate::kit::Message::{InformWinners, RegisterBets};
+use crate::kit::{Bet, Dataset, Program, Server, expect_winners, losing_bets};
 
 #[test]
 fn five_agencies_with_the_bundled_data_store_every_row_and_are_told_their_own_winners() {
     let datasets = [1, 2, 3, 4, 5].map(Dataset::bundled);
     let mut server = Server::lottery(5).start();
-    let ended = expect_winners(start_all(&server, &datasets), &datasets);
+    let ended = expect_winners(server.start_agencies(&datasets), &datasets);
     let log = server.terminate().log;
     server.expect_stored(&datasets);
 
@@ -64,7 +48,7 @@ fn five_agencies_with_the_bundled_data_store_every_row_and_are_told_their_own_wi
 fn nobody_is_told_winners_before_the_last_agency_has_sent_everything() {
     let datasets = [1, 2, 3, 4].map(Dataset::with_winner);
     let server = Server::lottery(5).start();
-    let agencies = start_all(&server, &datasets);
+    let agencies = server.start_agencies(&datasets);
     server.wait_for_line("faltan: 1");
     let expect_everybody_waits = || {
         for agency in &agencies {
@@ -90,9 +74,9 @@ fn winners_are_told_again_to_whoever_asks_again_also_after_restarts() {
     let mut datasets = [1, 2, 3].map(Dataset::with_winner);
     datasets[2] = Dataset::losing(3, 0);
     let mut server = Server::lottery(3).start();
-    expect_winners(start_all(&server, &datasets), &datasets);
+    expect_winners(server.start_agencies(&datasets), &datasets);
     let expect_the_same_again = |server: &Server| {
-        let ended = expect_winners(start_all(server, &datasets), &datasets);
+        let ended = expect_winners(server.start_agencies(&datasets), &datasets);
         for (ended, dataset) in ended.iter().zip(&datasets) {
             let resumed = ended.log.sum("action: reanudar", "apuestas");
             assert_eq!(resumed, dataset.bets.len() as u64);
@@ -133,6 +117,10 @@ fn a_second_client_of_the_same_agency_takes_over_and_no_bet_is_stored_twice() {
     first.expect_complaint(1, "another program runs as agency 1");
     assert_eq!(first.log.count("ganadores | result: success"), 0);
     let other = Program::agency(&datasets[1], server.address).start();
-    expect_winners(vec![second, other], &datasets);
+    for (agency, dataset) in [second, other].into_iter().zip(&datasets) {
+        let ended = agency.wait_for_end();
+        ended.expect_success();
+        assert_eq!(ended.winners(), dataset.winners());
+    }
     server.expect_stored(&datasets);
 }

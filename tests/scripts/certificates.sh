@@ -1,9 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # status_of sets what these tests read.
-# scripts/certificates.sh, with openssl and with the real server.
-
-# Compiled dependencies are the checkout's own; only the copy's crates are built again.
-CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
-export CARGO_TARGET_DIR
+# scripts/certificates.sh, as openssl sees what it makes. tests/e2e/tls.rs has the real server take it.
 
 test_certificates_are_for_one_program_and_one_name() {
     make -s certificates AGENCIES=2 NAMES=lottery.example,192.0.2.7
@@ -75,37 +71,6 @@ test_wrong_arguments_change_nothing() {
     status_of ./scripts/certificates.sh revoke 7
     expect_contains "$stderr" "agency 7 has no certificate" "an agency without one"
 }
-
-test_the_server_takes_them_and_learns_of_a_revocation_by_sighup() {
-    cargo build -q -p server
-    ./scripts/certificates.sh 2
-    mkdir store
-    local files=certificates/server
-    "$CARGO_TARGET_DIR/debug/server" --server-port 0 --storage-dir store --tls-cert $files/cert.pem --tls-key $files/cert.key \
-        --tls-client-ca $files/ca.pem --tls-client-crl $files/crl.pem >log &
-    # shellcheck disable=SC2064 # The process of now.
-    trap "kill $!" EXIT
-    wait_until 10 "the server to listen" grep -q 'action: listen' log
-    expect_answered 1
-    expect_answered 2
-    ./scripts/certificates.sh revoke 2
-    kill -s HUP $!
-    wait_until 10 "the new list" grep -q 'action: tls_reload | result: success' log
-    expect_answered 1
-    expect_equal "$(ask_status 2)" "" "the answer to a revoked certificate"
-    wait_until 10 "the refusal" grep -q 'action: tls_handshake .* the certificate is revoked' log
-}
-
-# ask_status AGENCY: the first two bytes of the answer, in hex, if there is one. openssl ends with the server.
-ask_status() {
-    local port
-    port=$(sed -n 's/.*action: listen .* port: \([0-9]*\).*/\1/p' log)
-    head -c 2 < <(printf '\0\40' | openssl s_client -quiet -connect "127.0.0.1:$port" -verify_return_error \
-        -verify_hostname localhost -CAfile "certificates/agency-$1/ca.pem" \
-        -cert "certificates/agency-$1/cert.pem" -key "certificates/agency-$1/cert.key" 2>/dev/null) | od -An -tx1
-}
-
-expect_answered() { expect_equal "$(ask_status "$1")" " 00 21" "the answer to agency $1"; }
 
 # verify PURPOSE NAME: what openssl says of it, revocation included.
 verify() { verify_file "$1" "certificates/$2/cert.pem"; }

@@ -69,18 +69,6 @@ test_two_machines_with_tls() {
     expect_equal "$status" 1 "exit code of a client without TLS"
 }
 
-test_without_tls_the_server_warns_beyond_loopback_and_names_the_page() {
-    cargo install --path server
-    server --server-bind 0.0.0.0 --storage-dir store >server.log &
-    note_port
-    expect_contains "$(<server.log)" "WARN" "the level"
-    expect_contains "$(<server.log)" "see docs/SECURITY.md" "the page"
-    stop_server
-    server --storage-dir store >server.log &
-    note_port
-    expect_not_contains "$(<server.log)" "docs/SECURITY.md" "a warning on loopback"
-}
-
 # Two profiles of the same program would be built twice.
 cargo() { command cargo "$1" --debug --locked -q "${@:2}"; }
 

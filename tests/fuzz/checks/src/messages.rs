@@ -1,8 +1,8 @@
 //! Messages of both directions: what comes out of a stream does not depend on how the network cut it,
 //! what is kept is bounded, and what was understood is what was sent.
 //!
-//! The input is a bound (two bytes), a number of piece lengths (one), as many lengths (one each), and
-//! the stream, which is cut into pieces of these lengths, over and over.
+//! The input is a bound (two bytes), the length of the pieces that the stream comes in (one), and the
+//! stream.
 
 use lottery_core::bet::Bet;
 use lottery_core::codec::native::{encode_reply, parse_reply, scan_reply};
@@ -136,7 +136,7 @@ fn encode(message: &Message<'_>) -> Option<Vec<u8>> {
 
 struct Input<'a> {
     bound: u16,
-    piece_lengths: &'a [u8],
+    piece_bytes: usize,
     stream: &'a [u8],
 }
 
@@ -145,12 +145,10 @@ type Outcome = (usize, Vec<String>, Option<Code>);
 
 impl<'a> Input<'a> {
     fn split(input: &'a [u8]) -> Option<Input<'a>> {
-        let (bound, rest) = input.split_first_chunk()?;
-        let (lengths, rest) = rest.split_first()?;
-        let (piece_lengths, stream) = rest.split_at_checked(usize::from(*lengths))?;
+        let ([high, low, length], stream) = input.split_first_chunk()?;
         Some(Input {
-            bound: u16::from_be_bytes(*bound),
-            piece_lengths,
+            bound: u16::from_be_bytes([*high, *low]),
+            piece_bytes: usize::from(*length).max(1),
             stream,
         })
     }
@@ -159,30 +157,14 @@ impl<'a> Input<'a> {
     /// ever kept of it.
     fn check_every_cut<R: Reader>(&self, kept_max: usize, reader: impl Fn() -> R) {
         let whole = read(reader(), [self.stream], kept_max);
-        assert_eq!(read(reader(), self.pieces(), kept_max), whole);
+        let pieces = self.stream.chunks(self.piece_bytes);
+        assert_eq!(read(reader(), pieces, kept_max), whole);
         assert_eq!(read(reader(), self.stream.chunks(1), kept_max), whole);
         let mut put_aside = Inbox::default();
         put_aside.keep(self.stream);
         let mut outcome = Outcome::default();
         read_piece(&mut reader(), &mut put_aside, &mut &[][..], &mut outcome);
         assert_eq!(outcome, whole);
-    }
-
-    fn pieces(&self) -> Vec<&'a [u8]> {
-        let mut pieces = Vec::new();
-        let mut rest = self.stream;
-        let mut lengths = self.piece_lengths.iter().cycle();
-        let are_all_empty = self.piece_lengths.iter().all(|length| *length == 0);
-        while !rest.is_empty() {
-            let length = match lengths.next() {
-                Some(length) if !are_all_empty => usize::from(*length).min(rest.len()),
-                _ => rest.len(),
-            };
-            let (piece, behind) = rest.split_at(length);
-            pieces.push(piece);
-            rest = behind;
-        }
-        pieces
     }
 }
 

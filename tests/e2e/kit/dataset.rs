@@ -4,21 +4,17 @@ use csv::ReaderBuilder;
 use time::Date;
 use time::macros::format_description;
 
-use crate::native::{self, Bet, losing_bets};
+use super::native::{self, Bet, losing_bets};
 
 /// An agency's file. Every row of it is a valid bet and ends in CRLF.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// The agency.
     pub agency: u32,
-    /// The file.
     pub file: String,
-    /// The bets in it.
     pub bets: Vec<Bet>,
 }
 
 impl Dataset {
-    /// The file that comes with the project.
     pub fn bundled(agency: u32) -> Dataset {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../.data");
         let file = std::fs::read_to_string(format!("{folder}/agency-{agency}.csv")).unwrap();
@@ -38,7 +34,6 @@ impl Dataset {
         Dataset::of(self.agency, bets.collect())
     }
 
-    /// A file with these bets.
     pub fn of(agency: u32, bets: Vec<Bet>) -> Dataset {
         let stored = native::rows(&bets);
         // The agency's file is the server's without the first column.
@@ -47,7 +42,6 @@ impl Dataset {
         Dataset { agency, file, bets }
     }
 
-    /// A file of so many losing bets.
     pub fn losing(agency: u32, count: u32) -> Dataset {
         Dataset::of(agency, losing_bets(agency, count))
     }
@@ -59,7 +53,6 @@ impl Dataset {
         Dataset::of(agency, bets)
     }
 
-    /// What must be stored of it.
     pub fn rows(&self) -> String {
         let agency = self.agency;
         let rows = self.file.split_inclusive("\r\n");
@@ -79,7 +72,6 @@ impl Dataset {
     }
 }
 
-/// The rows of an agency in `bets.csv`.
 pub fn rows_of(stored: &str, agency: u32) -> String {
     let first_column = format!("{agency},");
     let rows = stored.split_inclusive("\r\n");
@@ -94,7 +86,7 @@ fn bet(agency: u32, row: (String, String, u32, String, u32)) -> Bet {
         first_name,
         last_name,
         document,
-        birthdate: birthdate.unwrap().midnight().assume_utc().unix_timestamp(),
+        birthdate: birthdate.unwrap(),
         number,
     }
 }

@@ -9,10 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
-use crate::{Dataset, Ended, Process};
+use super::{Dataset, Ended, Process};
 
-/// The checkout's root.
-pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A program and its settings. It works in a temporary folder of its own, which clones share, and
 /// sees no environment but what is set here.
@@ -23,35 +22,30 @@ pub struct Program {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
     arguments: Vec<OsString>,
-    ulimit: Option<&'static str>,
+    launcher: Option<&'static str>,
 }
 
 impl Program {
-    /// The server, without any settings.
     pub fn server() -> Program {
         Program::new(built().join("server"), "config.ini")
     }
 
-    /// The client, without any settings.
     pub fn client() -> Program {
         Program::new(built().join("client"), "config.yaml")
     }
 
-    /// The client as agency `id` of the central at `address`.
     pub fn agency_without_data(id: u32, address: SocketAddr) -> Program {
         Program::client()
             .set("CLI_ID", id)
             .set("CLI_SERVER_ADDRESS", address)
     }
 
-    /// The client as the agency that has this file.
     pub fn agency(dataset: &Dataset, address: SocketAddr) -> Program {
         let program = Program::agency_without_data(dataset.agency, address);
         let path = program.write("bets.csv", &dataset.file);
         program.set("CLI_DATA_PATH", path.display())
     }
 
-    /// `examples/agency.py` as the agency that has this file.
     pub fn example_agency(dataset: &Dataset, address: SocketAddr) -> Program {
         let program = Program::new("python3".into(), "");
         let path = program.write("bets.csv", &dataset.file);
@@ -70,11 +64,10 @@ impl Program {
             folder: Arc::new(tempfile::tempdir().unwrap()),
             environment: Vec::new(),
             arguments: Vec::new(),
-            ulimit: None,
+            launcher: None,
         }
     }
 
-    /// Sets a variable of the environment.
     pub fn set(mut self, variable: &str, value: impl ToString) -> Program {
         let value = value.to_string();
         self.environment.retain(|(name, _)| name != variable);
@@ -82,25 +75,22 @@ impl Program {
         self
     }
 
-    /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Program {
         self.arguments.push(argument.into());
         self
     }
 
-    /// Writes the settings file.
     pub fn file(self, text: impl AsRef<[u8]>) -> Program {
         self.write(self.file_name, text);
         self
     }
 
-    /// Starts the program with a limit of its descriptors, as the shell's `ulimit` takes it.
-    pub fn ulimit(mut self, options: &'static str) -> Program {
-        self.ulimit = Some(options);
+    /// Starts the program as the shell does with this in front of it, such as `ulimit -n 9; exec`.
+    pub fn under(mut self, launcher: &'static str) -> Program {
+        self.launcher = Some(launcher);
         self
     }
 
-    /// Writes a file into the folder, and gives its path.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -108,12 +98,10 @@ impl Program {
         path
     }
 
-    /// The folder in which the program works.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Starts the program.
     pub fn start(&self) -> Process {
         Process::start(self, None)
     }
@@ -123,25 +111,24 @@ impl Program {
         Process::start(self, Some(output.into()))
     }
 
-    /// Runs the program, which ends by itself.
     pub fn run(&self) -> Ended {
         self.start().wait_for_end()
     }
 
     /// Whether the program writes log lines and nothing else to standard output.
-    pub(crate) fn logs(&self) -> bool {
+    pub fn logs(&self) -> bool {
         let others = ["--help", "--version", "audit", "winners"];
         let tells = |argument: &OsString| others.iter().any(|other| argument == other);
         !self.file_name.is_empty() && !self.arguments.iter().any(tells)
     }
 
-    pub(crate) fn command(&self) -> Command {
-        let mut command = match self.ulimit {
+    pub fn command(&self) -> Command {
+        let mut command = match self.launcher {
             None => Command::new(&self.executable),
-            Some(options) => {
-                let script = format!("ulimit {options} && exec \"$0\" \"$@\"");
+            Some(launcher) => {
                 let mut shell = Command::new("/bin/sh");
-                shell.arg("-c").arg(script).arg(&self.executable);
+                shell.args(["-c", &format!("{launcher} \"$0\" \"$@\"")]);
+                shell.arg(&self.executable);
                 shell
             }
         };
@@ -160,12 +147,8 @@ pub fn has_python() -> bool {
     has("python3", &["-c", script], "python3 of 3.9 or later")
 }
 
-/// Whether this machine has openssl. Says so when it has none.
-pub fn has_openssl() -> bool {
-    has("openssl", &["version"], "openssl")
-}
-
-fn has(program: &str, arguments: &[&str], name: &str) -> bool {
+/// Whether this machine has a program, which does well with these arguments. Says so when it has none.
+pub fn has(program: &str, arguments: &[&str], name: &str) -> bool {
     let output = Command::new(program).args(arguments).output();
     let has = output.is_ok_and(|output| output.status.success());
     if !has {

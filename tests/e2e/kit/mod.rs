@@ -16,17 +16,13 @@
 //! [`PATIENCE`], and show the log when it runs out. The form of every log line of every run is
 //! checked when a process ends.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "whatever fails here fails the test that asked for it"
-)]
-
 mod agency;
 mod central;
 mod certificates;
 mod dataset;
 // One hand writes the dialects for the simulator and for these tests.
-#[path = "../../simulation/src/dialects.rs"]
+#[path = "../../../simulation/src/dialects.rs"]
+#[allow(dead_code, reason = "the simulator uses more of it")]
 pub mod dialects;
 mod log;
 mod native;
@@ -46,8 +42,8 @@ pub use dataset::{Dataset, rows_of};
 pub use log::Log;
 pub use native::{Bet, Message, losing_bets, rows};
 pub use peer::Peer;
-pub use process::{Ended, Process, SIGNALS};
-pub use program::{Program, has_openssl, has_python, tell};
+pub use process::{Ended, Process, SIGNALS, expect_winners};
+pub use program::{Program, has, has_python, tell};
 pub use server::Server;
 
 /// The longest wait for the next line, byte or connection, on a machine that does much else.
@@ -62,14 +58,15 @@ pub fn wait_until(mut has_happened: impl FnMut() -> bool) {
     }
 }
 
-/// An address that no other test uses, nor the ports behind it, one for each dialect. Nobody listens there
-/// until the test does.
+/// Ports of an [`own_address`], and those behind it: one for each dialect, and one for HTTP.
+const PORTS: u16 = 2 + dialects::Dialect::ALL.len() as u16;
+
+/// An address that no other test uses, nor the ports behind it. Nobody listens there until the test does.
 ///
 /// A server that is found again after a crash needs a port that nobody takes meanwhile. A port that
 /// the system chose may go to the next outgoing connection, so each test process has an address of
 /// 127.128.0.0/9 for itself, and ports below those that the system gives out.
 pub fn own_address() -> SocketAddr {
-    const PORTS: u16 = 1 + dialects::Dialect::ALL.len() as u16;
     static NEXT: AtomicU16 = AtomicU16::new(12345);
     let port = NEXT.fetch_add(PORTS, Ordering::Relaxed);
     assert!(port < 32_768, "the system gives out ports from here on");

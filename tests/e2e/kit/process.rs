@@ -8,22 +8,20 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Log, PATIENCE, Program, wait_until};
+use super::{Dataset, Log, PATIENCE, Program, wait_until};
 
 /// The signals that ask a program to end, with their names in the log.
 pub const SIGNALS: [(&str, Signal); 2] = [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)];
 
 /// How long a graceful shutdown may take. One second is promised; a busy machine may need more.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 /// How a program ended, and everything it said.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// Standard output.
     pub log: Log,
-    /// Standard error.
     pub complaints: String,
     /// The time from its start, or from the signal that asked it to end.
     pub took: Duration,
@@ -86,6 +84,19 @@ impl Ended {
     }
 }
 
+/// Waits until the agencies with these files end, each of them well, at the first try and with its own
+/// winners.
+pub fn expect_winners(agencies: Vec<Process>, datasets: &[Dataset]) -> Vec<Ended> {
+    assert_eq!(agencies.len(), datasets.len());
+    let ended: Vec<Ended> = agencies.into_iter().map(Process::wait_for_end).collect();
+    for (ended, dataset) in ended.iter().zip(datasets) {
+        ended.expect_success();
+        assert_eq!(ended.winners(), dataset.winners());
+        assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
+    }
+    ended
+}
+
 /// A running program. It is killed when the test drops it.
 #[derive(Debug)]
 pub struct Process {
@@ -96,7 +107,6 @@ pub struct Process {
     output: Mutex<Output>,
 }
 
-/// What a program says on standard output.
 #[derive(Debug)]
 struct Output {
     log: Log,
@@ -106,7 +116,7 @@ struct Output {
 
 impl Process {
     /// Starts a program, with its log in `output` or, as usual, where the test sees it.
-    pub(crate) fn start(program: &Program, output: Option<Stdio>) -> Process {
+    pub fn start(program: &Program, output: Option<Stdio>) -> Process {
         let started = Instant::now();
         let mut command = program.command();
         command.stdin(Stdio::null());
@@ -135,7 +145,6 @@ impl Process {
         }
     }
 
-    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -147,18 +156,15 @@ impl Process {
         output.log.clone()
     }
 
-    /// Whether the program has ended.
     pub fn has_ended(&self) -> bool {
         self.log();
         self.output().has_ended
     }
 
-    /// Waits until the log has a line with `text`.
     pub fn wait_for_line(&self, text: &str) {
         self.wait_for_lines(text, 1);
     }
 
-    /// Waits until the log has `count` lines with `text`.
     pub fn wait_for_lines(&self, text: &str, count: usize) {
         let mut output = self.output();
         let mut found = output.log.count(text);
@@ -171,7 +177,6 @@ impl Process {
         }
     }
 
-    /// Waits until the program ends by itself.
     pub fn wait_for_end(mut self) -> Ended {
         let mut output = self.output();
         while output.next(PATIENCE) {}
@@ -191,24 +196,20 @@ impl Process {
         }
     }
 
-    /// Ends the program with SIGTERM.
     pub fn terminate(self) -> Ended {
         self.end_by(Signal::TERM)
     }
 
-    /// Ends the program with SIGKILL, as a crash would.
     pub fn kill(self) -> Ended {
         self.end_by(Signal::KILL)
     }
 
-    /// Sends a signal and waits for the end.
     pub fn end_by(mut self, signal: Signal) -> Ended {
         self.started = Instant::now();
         self.signal(signal);
         self.wait_for_end()
     }
 
-    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

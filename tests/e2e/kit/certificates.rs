@@ -7,23 +7,23 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::program::ROOT;
-use crate::{Peer, Program, Server};
+use super::program::ROOT;
+use super::{Peer, Program, Server, has};
 
 /// A folder of keys and certificates, as `scripts/certificates.sh` makes them: one for the `server`, and
 /// one for each `agency-N`.
-#[derive(Debug)]
 pub struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    /// A new authority, the server and so many agencies.
-    pub fn make(agencies: u32) -> Certificates {
+    /// A new authority, the server and so many agencies, if there is an openssl here.
+    pub fn make(agencies: u32) -> Option<Certificates> {
         let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates { folder };
-        certificates.script(&agencies.to_string());
-        certificates
+        has("openssl", &["version"], "openssl")
+            .then(|| certificates.script(&agencies.to_string()))?;
+        Some(certificates)
     }
 
     /// Runs the script with these arguments, such as `revoke 3`.
@@ -57,7 +57,6 @@ MORE
         run(shell.current_dir(self.folder.path()));
     }
 
-    /// A file, such as `server/cert.pem`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -72,7 +71,6 @@ MORE
             .set("TLS_CLIENT_CRL", path("server/crl.pem"))
     }
 
-    /// A client with the certificate of `name`.
     pub fn client(&self, client: Program, name: &str) -> Program {
         let path = |file| self.path(name).join(file).display().to_string();
         client
@@ -82,7 +80,6 @@ MORE
             .set("CLI_TLS_SERVERNAME", "localhost")
     }
 
-    /// openssl's options for the certificate of `name`.
     pub fn options(&self, name: &str) -> String {
         let folder = self.path(name).display().to_string();
         format!("-cert {folder}/cert.pem -key {folder}/cert.key")

@@ -4,12 +4,10 @@ use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
+use super::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
 
 /// A listening socket at an address of its own.
-#[derive(Debug)]
 pub struct Central {
-    /// Where it listens.
     pub address: SocketAddr,
     listener: Socket,
     /// A connection that nobody will accept.
@@ -17,7 +15,6 @@ pub struct Central {
 }
 
 impl Central {
-    /// Listens.
     pub fn listen() -> Central {
         Central::with_backlog(128)
     }
@@ -45,7 +42,6 @@ impl Central {
         }
     }
 
-    /// The next connection.
     pub fn accept(&self) -> Peer {
         let accepted = self.listener.accept();
         let (stream, _) = accepted.unwrap_or_else(|error| panic!("nobody connects: {error}"));
@@ -55,7 +51,7 @@ impl Central {
     /// The next connection, whose agency 1 says Hello and is answered with this.
     pub fn greet(&self, welcome: Message) -> Peer {
         let mut peer = self.accept();
-        peer.expect(Message::hello(1));
+        peer.expect(Message::Hello(1));
         peer.say(welcome);
         peer
     }
@@ -71,7 +67,7 @@ impl Central {
     pub fn meet(&self, answered: Option<usize>) -> Peer {
         let Some(answered) = answered else {
             let mut peer = self.accept();
-            peer.expect(Message::hello(1));
+            peer.expect(Message::Hello(1));
             return peer;
         };
         let mut peer = self.greet(Message::welcome(&[], 0));

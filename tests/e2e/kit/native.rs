@@ -1,23 +1,18 @@
 //! The native protocol, written by hand after `docs/PROTOCOL.md`.
 
-use time::OffsetDateTime;
+use time::Date;
+use time::macros::date;
 
-use crate::dialects::BetFields;
+use super::dialects::{BetFields, Dialect, native_bet};
 
 /// A bet, valid or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bet {
-    /// The agency.
     pub agency: u32,
-    /// The first name.
     pub first_name: String,
-    /// The last name.
     pub last_name: String,
-    /// The DNI.
     pub document: u32,
-    /// The Unix time of the birthdate's midnight, in seconds.
-    pub birthdate: i64,
-    /// The number.
+    pub birthdate: Date,
     pub number: u32,
 }
 
@@ -29,7 +24,7 @@ impl Bet {
             first_name: "Ana".to_owned(),
             last_name: "Paz".to_owned(),
             document,
-            birthdate: 921_628_800, // 1999-03-17
+            birthdate: date!(1999 - 03 - 17),
             number: 1234,
         }
     }
@@ -44,18 +39,16 @@ impl Bet {
     }
 
     /// The bet as texts have it.
-    pub(crate) fn fields(&self) -> BetFields<'_> {
-        let birthdate = OffsetDateTime::from_unix_timestamp(self.birthdate).unwrap();
+    pub fn fields(&self) -> BetFields<'_> {
         BetFields {
             first_name: &self.first_name,
             last_name: &self.last_name,
             document: self.document,
-            birthdate: birthdate.date(),
+            birthdate: self.birthdate,
             number: self.number,
         }
     }
 
-    /// The same bet under other names.
     pub fn named(self, first_name: &str, last_name: &str) -> Bet {
         Bet {
             first_name: first_name.into(),
@@ -66,28 +59,22 @@ impl Bet {
 
     /// The bet's row in `bets.csv`; not for names with a line break.
     pub fn row(&self) -> String {
-        let date = self.fields().birthdate;
         let names = [&self.first_name, &self.last_name].map(|name| {
             let needs_quotes = name.contains([',', '"']);
             let quoted = || format!("\"{}\"", name.replace('"', "\"\""));
             if needs_quotes { quoted() } else { name.clone() }
         });
         let names = names.join(",");
-        let (agency, document, number) = (self.agency, self.document, self.number);
-        format!("{agency},{names},{document},{date},{number}\r\n")
+        let (agency, document) = (self.agency, self.document);
+        format!(
+            "{agency},{names},{document},{},{}\r\n",
+            self.birthdate, self.number
+        )
     }
 
     /// The bet's bytes, without the length that precedes them in RegisterBets.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.agency.to_be_bytes().to_vec();
-        for name in [&self.first_name, &self.last_name] {
-            bytes.extend((name.len() as u32).to_be_bytes());
-            bytes.extend(name.as_bytes());
-        }
-        bytes.extend(self.document.to_be_bytes());
-        bytes.extend(self.birthdate.to_be_bytes());
-        bytes.extend(self.number.to_be_bytes());
-        bytes
+        native_bet(self.agency, &self.fields())
     }
 }
 
@@ -97,14 +84,11 @@ pub fn losing_bets(agency: u32, count: u32) -> Vec<Bet> {
     (0..count).map(bet).collect()
 }
 
-/// The rows of the bets in `bets.csv`.
 pub fn rows(bets: &[Bet]) -> String {
     bets.iter().map(Bet::row).collect()
 }
 
-/// A message from either side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "docs/PROTOCOL.md has them")]
 pub enum Message {
     RegisterBets(Vec<Bet>),
     RegisterBetOk,
@@ -112,7 +96,7 @@ pub enum Message {
     AllBetsSent,
     RequestWinners,
     InformWinners(Vec<u32>),
-    Hello { version: u16, agency: u32 },
+    Hello(u32),
     Welcome { bets: u64, crc: u32, state: u8 },
     Status,
 }
@@ -120,12 +104,6 @@ pub enum Message {
 use Message::*;
 
 impl Message {
-    /// The Hello of an agency.
-    pub fn hello(agency: u32) -> Message {
-        let version = 1;
-        Hello { version, agency }
-    }
-
     /// The Welcome for an agency of which these bets are stored.
     pub fn welcome(bets: &[Bet], state: u8) -> Message {
         Welcome {
@@ -135,50 +113,40 @@ impl Message {
         }
     }
 
-    /// The message's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let (message_type, rest) = match self {
+        match self {
             RegisterBets(bets) => {
-                let mut rest = (bets.len() as u32).to_be_bytes().to_vec();
-                for bet in bets.iter().map(Bet::encode) {
-                    rest.extend((bet.len() as u64).to_be_bytes());
-                    rest.extend(bet);
-                }
-                (1, rest)
+                let agency = bets.first().map_or(0, |bet| bet.agency);
+                let fields: Vec<_> = bets.iter().map(Bet::fields).collect();
+                let mut bytes = Vec::new();
+                Dialect::Native.put_batch(agency, &fields, &mut bytes);
+                bytes
             }
-            RegisterBetOk => (2, vec![]),
-            RegisterBetFailed(code) => (3, code.to_be_bytes().to_vec()),
-            AllBetsSent => (5, vec![]),
-            RequestWinners => (6, vec![]),
+            RegisterBetOk => vec![0, 2],
+            RegisterBetFailed(code) => [[0, 3], code.to_be_bytes()].concat(),
+            AllBetsSent => vec![0, 5],
+            RequestWinners => vec![0, 6],
             InformWinners(documents) => {
-                let mut rest = (documents.len() as u64).to_be_bytes().to_vec();
-                rest.extend(documents.iter().flat_map(|document| document.to_be_bytes()));
-                (7, rest)
+                let count = (documents.len() as u64).to_be_bytes();
+                let documents = documents.iter().flat_map(|document| document.to_be_bytes());
+                [0, 7].into_iter().chain(count).chain(documents).collect()
             }
-            Hello { version, agency } => {
-                let bytes = [&version.to_be_bytes()[..], &agency.to_be_bytes()];
-                (8, bytes.concat())
-            }
+            Hello(agency) => [&[0, 8, 0, 1], &agency.to_be_bytes()[..]].concat(),
             Welcome { bets, crc, state } => {
-                let bytes = [&bets.to_be_bytes()[..], &crc.to_be_bytes(), &[*state]];
-                (9, bytes.concat())
+                let (bets, crc) = (bets.to_be_bytes(), crc.to_be_bytes());
+                [&[0, 9], &bets[..], &crc, &[*state]].concat()
             }
-            Status => (32, vec![]),
-        };
-        [vec![0, message_type], rest].concat()
+            Status => vec![0, 32],
+        }
     }
 
-    /// The bytes of several messages.
     pub fn encode_all(messages: &[Message]) -> Vec<u8> {
         messages.iter().flat_map(Message::encode).collect()
     }
 }
 
 /// The CRC-32 that Welcome and `closings.csv` have of these bets.
-pub(crate) fn crc(bets: &[Bet]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for bet in bets {
-        hasher.update(&bet.encode());
-    }
-    hasher.finalize()
+pub fn crc(bets: &[Bet]) -> u32 {
+    let bytes: Vec<u8> = bets.iter().flat_map(Bet::encode).collect();
+    crc32fast::hash(&bytes)
 }

@@ -5,35 +5,31 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::PATIENCE;
-use crate::native::{Bet, Message};
+use super::PATIENCE;
+use super::native::{Bet, Message};
 
 /// One end of a connection: an agency's or a central's. It says nothing by itself, and no wait is
 /// longer than [`PATIENCE`].
-#[derive(Debug)]
 pub struct Peer {
     stream: TcpStream,
 }
 
 impl Peer {
-    /// Connects.
     pub fn connect(address: SocketAddr) -> Peer {
         Peer::new(TcpStream::connect(address).unwrap())
     }
 
-    pub(crate) fn new(stream: TcpStream) -> Peer {
+    pub fn new(stream: TcpStream) -> Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Peer { stream }
     }
 
-    /// Sends any bytes.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// Sends a message.
     pub fn say(&mut self, message: Message) {
         self.send(&message.encode());
     }
@@ -51,7 +47,7 @@ impl Peer {
             let mut stream = &self.stream;
             for byte in message.encode() {
                 stream.write_all(&[byte])?;
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(Duration::from_millis(100));
             }
             Ok(())
         })
@@ -72,12 +68,10 @@ impl Peer {
         }
     }
 
-    /// Sends no more, but goes on reading.
     pub fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         let read = self.stream.read_exact(&mut bytes);
@@ -85,7 +79,6 @@ impl Peer {
         bytes
     }
 
-    /// All bytes up to the end of the stream.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let read = self.stream.read_to_end(&mut bytes);
@@ -93,7 +86,6 @@ impl Peer {
         bytes
     }
 
-    /// Expects this message.
     pub fn expect(&mut self, expected: Message) {
         let bytes = expected.encode();
         let mut next = Vec::new();
@@ -124,11 +116,10 @@ impl Peer {
 
     /// As an agency: sends Hello, and expects a Welcome for these bets in this state.
     pub fn hello(&mut self, agency: u32, bets: &[Bet], state: u8) {
-        self.say(Message::hello(agency));
+        self.say(Message::Hello(agency));
         self.expect(Message::welcome(bets, state));
     }
 
-    /// As an agency: sends RegisterBets and expects that they are stored.
     pub fn store(&mut self, bets: &[Bet]) {
         self.say(Message::RegisterBets(bets.to_vec()));
         self.expect(Message::RegisterBetOk);
@@ -141,13 +132,11 @@ impl Peer {
         self.send(&Message::encode_all(&messages));
     }
 
-    /// As a central: expects AllBetsSent and RequestWinners.
     pub fn expect_finish(&mut self) {
         self.expect(Message::AllBetsSent);
         self.expect(Message::RequestWinners);
     }
 
-    /// As a central: expects RegisterBets of these.
     pub fn expect_bets(&mut self, bets: &[Bet]) {
         self.expect(Message::RegisterBets(bets.to_vec()));
     }

@@ -1,21 +1,17 @@
 //! An agency driven by hand, of any dialect.
 
-use crate::dialects::{Answer, BetFields, Dialect, put_flags_batches};
-use crate::{Bet, Peer, Server};
+use super::dialects::{Answer, BetFields, Dialect, put_flags_batches};
+use super::{Bet, Peer, Server};
 
-/// An agency's connection, without Hello in the native dialect.
-#[derive(Debug)]
 pub struct Agency {
     dialect: Dialect,
     number: u32,
-    /// What it says and hears.
     pub peer: Peer,
     /// The most bytes that are sent at once.
     pub bytes_max: usize,
 }
 
 impl Agency {
-    /// Connects where the server listens for the dialect.
     pub fn connect(server: &Server, dialect: Dialect, number: u32) -> Agency {
         let peer = Peer::connect(server.address_of(dialect));
         let mut agency = Agency {
@@ -28,7 +24,6 @@ impl Agency {
         agency
     }
 
-    /// A batch, as bytes.
     pub fn batch(&self, bets: &[Bet]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let fields: Vec<_> = bets.iter().map(Bet::fields).collect();
@@ -83,7 +78,6 @@ impl Agency {
         self.expect_answer(Answer::Winners(documents.to_vec()));
     }
 
-    /// Expects this answer.
     pub fn expect_answer(&mut self, expected: Answer) {
         let mut came = Vec::new();
         loop {

@@ -3,22 +3,18 @@
 
 use std::ops::Deref;
 
-/// The lines that a program wrote to standard output.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Vec<String>);
 
 impl Log {
-    /// The lines before that at `end`.
     pub fn before(&self, end: usize) -> Log {
         Log(self.0[..end].to_vec())
     }
 
-    /// Adds lines.
     pub fn extend(&mut self, lines: impl IntoIterator<Item = String>) {
         self.0.extend(lines);
     }
 
-    /// How many lines contain `text`.
     pub fn count(&self, text: &str) -> usize {
         self.having(text).len()
     }

@@ -7,22 +7,18 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::dialects::Dialect;
-use crate::native::Bet;
-use crate::{Dataset, Ended, Peer, Process, Program, own_address, rows_of, wait_until};
+use super::dialects::Dialect;
+use super::native::Bet;
+use super::{Dataset, Ended, PORTS, Peer, Process, Program, own_address, rows_of, wait_until};
 
 /// Its storage folder, within that in which it works.
 const STORAGE: &str = "lotteries/2026/today";
 
 /// The server at an address of its own, running or not. Its files outlive it, so that it is found
 /// again as it was when it is started again.
-#[derive(Debug)]
 pub struct Server {
-    /// How it is started.
     pub program: Program,
-    /// Where it listens.
     pub address: SocketAddr,
-    /// How many listeners it has.
     listeners: usize,
     process: Option<Process>,
 }
@@ -44,12 +40,10 @@ impl Server {
         }
     }
 
-    /// An echo server, not started yet.
     pub fn echo() -> Server {
         Server::lottery(0).set("SERVER_MODE", "echo")
     }
 
-    /// Sets a key.
     pub fn set(mut self, key: &str, value: impl ToString) -> Server {
         self.program = self.program.set(key, value);
         self
@@ -63,16 +57,43 @@ impl Server {
         self.set("DIALECT_PORTS", ports.join(","))
     }
 
-    /// Where it listens for a dialect.
     pub fn address_of(&self, dialect: Dialect) -> SocketAddr {
         let port = self.address.port() + 1 + dialect as u16;
         SocketAddr::new(self.address.ip(), port)
     }
 
-    /// Starts it and waits until it listens.
     pub fn start(mut self) -> Server {
         self.restart();
         self
+    }
+
+    /// Has it listen for HTTP, too.
+    pub fn with_http(mut self) -> Server {
+        self.listeners += 1;
+        let address = self.http_address();
+        self.set("HTTP_PORT", address.port())
+    }
+
+    pub fn http_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + PORTS - 1)
+    }
+
+    /// The whole answer to an HTTP request.
+    pub fn ask(&self, request: &str) -> String {
+        let mut viewer = Peer::connect(self.http_address());
+        viewer.send(request.as_bytes());
+        String::from_utf8(viewer.rest()).unwrap()
+    }
+
+    /// The whole answer to a GET.
+    pub fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: lottery\r\n\r\n"))
+    }
+
+    /// Starts the client for each of these files.
+    pub fn start_agencies(&self, datasets: &[Dataset]) -> Vec<Process> {
+        let start = |dataset| Program::agency(dataset, self.address).start();
+        datasets.iter().map(start).collect()
     }
 
     /// Starts it with its log somewhere else and waits until it listens.
@@ -82,24 +103,20 @@ impl Server {
         self
     }
 
-    /// Starts it again and waits until it listens.
     pub fn restart(&mut self) {
         let process = self.program.start();
         process.wait_for_lines("INFO  [server::log_lines] action: listen", self.listeners);
         self.process = Some(process);
     }
 
-    /// Ends it with SIGTERM.
     pub fn terminate(&mut self) -> Ended {
         self.end_by(Signal::TERM)
     }
 
-    /// Ends it with SIGKILL, as a crash would.
     pub fn kill(&mut self) -> Ended {
         self.end_by(Signal::KILL)
     }
 
-    /// Waits until it ends by itself.
     pub fn wait_for_end(&mut self) -> Ended {
         self.process.take().expect("it was started").wait_for_end()
     }
@@ -120,7 +137,6 @@ impl Server {
         kilobytes.parse::<u64>().unwrap() * 1024
     }
 
-    /// A new connection.
     pub fn connect(&self) -> Peer {
         Peer::connect(self.address)
     }
@@ -153,17 +169,14 @@ impl Server {
         self.program.folder().join(STORAGE).join(name)
     }
 
-    /// `bets.csv`.
     pub fn bets(&self) -> String {
         self.file("bets.csv")
     }
 
-    /// `closings.csv`.
     pub fn closings(&self) -> String {
         self.file("closings.csv")
     }
 
-    /// One of these files.
     pub fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
@@ -190,7 +203,6 @@ impl Server {
     }
 }
 
-/// A running server is watched as any process.
 impl Deref for Server {
     type Target = Process;
 
