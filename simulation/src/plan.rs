@@ -119,8 +119,8 @@ pub struct Plan {
     pub rules: Rules,
     pub limits: Limits,
     pub agencies: Vec<AgencyPlan>,
-    /// Of a hundred turns that the central could make, how many it makes: on a busy machine few, of many
-    /// agencies each.
+    /// Of a hundred turns that the central could make while there are faults, how many it makes: on a busy
+    /// machine few, of many agencies each.
     pub turns: u8,
     /// Steps in which anything may fail.
     pub faulty_steps: u32,

@@ -25,7 +25,7 @@ mod restarts;
 
 /// Steps within which a world without faults must come to its end. Worlds that keep the promise
 /// need a few thousand at most, the slowest agencies included.
-const CALM_STEPS_MAX: u32 = 100_000;
+const CALM_STEPS_MAX: u32 = 400_000;
 
 /// A world, made from a seed.
 pub struct World {

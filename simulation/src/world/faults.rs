@@ -132,6 +132,7 @@ impl World {
     pub(super) fn end_faults(&mut self) {
         self.tell("faults cease");
         self.moment.is_faulty = false;
+        self.plan.turns = 100;
         self.disk.set_faults(Faults::default());
         for stranger in self.strangers.drain(..) {
             stranger.call.peer.leave(Outlook::Reset);
