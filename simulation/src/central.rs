@@ -147,15 +147,20 @@ impl SimCentral {
         }))
     }
 
-    /// What the event loop does after a sleep: take what the system announces, accept, make a turn.
-    /// Fails when the central keeps more memory than it may.
+    /// What the event loop does: unless it would go on sleeping, take what the system announces, accept,
+    /// make a turn. Fails when the central keeps more memory than it may, or would not sleep again.
     pub fn turn(
         &mut self,
         doors: &mut Doors,
         now: Duration,
     ) -> Result<Result<(), TurnError>, Broken> {
         let now = now - self.started;
-        for (id, readiness) in doors.network.edges() {
+        let edges = doors.network.edges();
+        let is_due = self.reactor.next_deadline().is_some_and(|due| due <= now);
+        if edges.is_empty() && doors.waiting.is_empty() && !is_due {
+            return Ok(Ok(()));
+        }
+        for (id, readiness) in edges {
             self.reactor.note(id, readiness, now);
         }
         while !doors.waiting.is_empty() && self.reactor.has_room() {
@@ -165,6 +170,11 @@ impl SimCentral {
             self.reactor.connected(id, door, address, transport, now);
         }
         let turned = self.reactor.turn(now);
+        let due = self.reactor.next_deadline();
+        let sleeps = due.is_none_or(|due| due.is_zero() || due > now) || turned.is_err();
+        expect(sleeps, || {
+            format!("turn after turn: one is due since {due:?}")
+        })?;
         let bytes = self.reactor.memory_bytes();
         let is_within = bytes <= self.limits.memory_bytes_max || turned.is_err();
         expect(is_within, || format!("all connections hold {bytes} bytes"))?;

@@ -196,7 +196,7 @@ impl<D: Disk> Central<D> {
         message: Message<'_>,
         now: Duration,
     ) {
-        if identity.is_refused {
+        if identity.is_refused || self.is_taken_over(id, identity) {
             return;
         }
         self.began.get_or_insert(now);
@@ -211,6 +211,15 @@ impl<D: Disk> Central<D> {
             };
             self.refuse(id, identity, refusal, Some(news));
         }
+    }
+
+    /// Whether another connection speaks for the agency of this one, which is to be closed. The newcomer's
+    /// Welcome may count no bets that come behind it.
+    fn is_taken_over(&self, id: ConnectionId, identity: &Identity) -> bool {
+        let speaks = identity
+            .agency
+            .and_then(|agency| self.agencies.connection(agency));
+        speaks.is_some_and(|connection| connection.id != id)
     }
 
     /// Refuses a connection: it is told so at the end of the turn, behind the answers to what it

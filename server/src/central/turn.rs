@@ -89,12 +89,12 @@ impl<D: Disk> Central<D> {
     /// When the next turn is due even if nothing happens: at once while a draw is under way.
     pub fn next_deadline(&self) -> Option<Duration> {
         let draw = match self.draw {
+            DrawState::Pending => self.agencies.first_parked().map(|(deadline, _)| deadline),
             DrawState::Drawing(_) => Some(Duration::ZERO),
             DrawState::Recording { due, .. } => Some(due),
-            DrawState::Pending | DrawState::Held(_) => None,
+            DrawState::Held(_) => None,
         };
-        let parked = self.agencies.first_parked().map(|(deadline, _)| deadline);
-        let deadlines = [draw, self.sync_deadline(), parked].into_iter().flatten();
+        let deadlines = [draw, self.sync_deadline()].into_iter().flatten();
         deadlines
             .filter(|deadline| *deadline != Duration::MAX)
             .min()

@@ -19,6 +19,7 @@ mod timers;
 mod visit;
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -45,11 +46,15 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
 }
 
+/// By connection. Its order is the same in each run, so that a simulated world can be had again; the
+/// numbers are ours, so nobody can choose them to collide.
+type ById<V> = HashMap<ConnectionId, V, BuildHasherDefault<DefaultHasher>>;
+
 /// All connections, and the service behind them.
 pub struct Reactor<S: Service, T> {
     service: S,
     limits: Limits,
-    connections: HashMap<ConnectionId, Connection<S::Session, T>>,
+    connections: ById<Connection<S::Session, T>>,
     /// Those that have not said for which agency they speak, oldest first.
     strangers: BTreeSet<ConnectionId>,
     /// Those that only look, oldest first.
@@ -75,7 +80,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         Reactor {
             service,
             limits,
-            connections: HashMap::new(),
+            connections: ById::default(),
             strangers: BTreeSet::new(),
             viewers: BTreeSet::new(),
             queues: Queues::default(),
@@ -173,7 +178,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     /// When the service cannot go on.
     pub fn turn(&mut self, now: Duration) -> Result<(), S::Error> {
         self.visit_ready(now);
-        let (service, mut open) = self.split();
+        let (service, mut open) = self.split(now);
         service.end_turn(now, &mut open)?;
         for id in std::mem::take(&mut self.touched) {
             self.send(id, now);
@@ -198,7 +203,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     ///
     /// When the service cannot do that.
     pub fn shut_down(&mut self, now: Duration) -> Result<(), S::Error> {
-        let (service, mut open) = self.split();
+        let (service, mut open) = self.split(now);
         service.shut_down(now, &mut open)
     }
 
@@ -239,8 +244,9 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         refused.len()
     }
 
-    fn split(&mut self) -> (&mut S, Open<'_, S::Session, T>) {
+    fn split(&mut self, now: Duration) -> (&mut S, Open<'_, S::Session, T>) {
         let open = Open {
+            now,
             connections: &mut self.connections,
             touched: &mut self.touched,
             memory_bytes: self.memory_bytes,
@@ -314,7 +320,8 @@ impl<S: Service, T: Socket> Reactor<S, T> {
 
 /// The open connections, as the service sees them.
 struct Open<'r, S, T> {
-    connections: &'r mut HashMap<ConnectionId, Connection<S, T>>,
+    now: Duration,
+    connections: &'r mut ById<Connection<S, T>>,
     touched: &'r mut Vec<ConnectionId>,
     memory_bytes: usize,
 }
@@ -322,6 +329,11 @@ struct Open<'r, S, T> {
 impl<S: Session, T> Connections<S> for Open<'_, S, T> {
     fn get(&mut self, id: ConnectionId) -> Option<(&mut S, &mut Outgoing)> {
         let connection = self.connections.get_mut(&id)?;
+        if connection.outgoing.unsent().is_empty() {
+            // One that was parked has from here on to take its answer, and to go on.
+            connection.last_activity = self.now;
+            connection.message_since = connection.message_since.map(|_| self.now);
+        }
         // The answers to one connection's messages come one behind the other.
         if self.touched.last() != Some(&id) {
             self.touched.push(id);

@@ -1,9 +1,10 @@
 //! When to look at which connection again.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use super::ById;
 use crate::connection::ConnectionId;
 
 /// Times of closed connections that are kept because removing them is not worth the while.
@@ -24,7 +25,7 @@ impl Timers {
 
     /// Forgets the times of connections that are not in `open`, when those have become many: short
     /// connections must not fill the memory until their times have come.
-    pub fn forget_closed<T>(&mut self, open: &HashMap<ConnectionId, T>) {
+    pub fn forget_closed<T>(&mut self, open: &ById<T>) {
         if self.heap.len() > 2 * open.len() + CLOSED_MAX {
             self.heap.retain(|Reverse((_, id))| open.contains_key(id));
         }

@@ -225,3 +225,18 @@ fn an_agency_that_waited_too_long_is_told_so_whatever_it_sent_behind_and_may_wai
         world.expect(C, "winners []");
     }
 }
+
+#[test]
+fn an_agency_that_waited_too_long_has_as_long_as_others_to_take_the_answer() {
+    let mut world = World::with(2, |setup| {
+        setup.rules.draw_timeout = Some(SECOND * 10);
+        setup.limits.idle_timeout = Some(SECOND * 5);
+    });
+    world.says(A, "park 1", "welcome 0 betting");
+    world.takes(A, 0);
+    world.waits(SECOND * 14);
+    assert!(!world.is_closed(A));
+    world.takes(A, usize::MAX);
+    world.run();
+    world.expect(A, "refused 8");
+}
