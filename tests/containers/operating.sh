@@ -10,7 +10,7 @@ test_a_lottery_in_containers_its_board_and_its_winners() {
     wait_for_log server 'action: estado_agencia | result: success | agencia: 5 | fase: informada'
     board=$(make -s docker-compose-board)
     expect_contains "$board" "http://127.0.0.1:" "the address of the board"
-    expect_contains "$(curl -s "$board")" "</html>" "the board"
+    expect_contains "$(curl -s "$board")" "</script>" "the board"
     expect_equal "$(curl -s "${board}healthz")" "ok" "the health"
     expect_equal "$(make -s docker-compose-winners ARGS="--agency 1 --format csv" | tr -d '\r' | sort)" \
         "$(winning_documents 1 | sed 's/^/1,/')" "those of an agency"

@@ -106,7 +106,8 @@ play() {
     local line
     while IFS= read -r line; do
         case $line in
-        *compose-logs) $line & ;;
+        # It follows logs until they end, and whatever fails must not drown in them.
+        *compose-logs) $line >compose.log 2>&1 & ;;
         *docker* | make\ * | ./* | *\ ./* | mkdir*) eval "$line" </dev/null ;;
         esac
     done < <(commands_of "docs/$1.md" "$2")
