@@ -1,4 +1,4 @@
-# The words after "##" are what `make help` prints.
+# `make help` prints the text after "##".
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -7,14 +7,18 @@ COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker co
 DEV = $(COMPOSE) -f docker-compose-dev.yaml
 NETCAT = $(COMPOSE) -f docker-compose-netcat.yaml
 
-# What --version tells in the images.
+# What --version prints in the images.
 export COMMIT := $(shell git rev-parse --short=10 HEAD 2>/dev/null)
 
 # The Dockerfiles' cache mounts need BuildKit, which older engines leave off by default.
 export DOCKER_BUILDKIT = 1
 export COMPOSE_DOCKER_CLI_BUILD = 1
 
-.PHONY: help
+.PHONY: help run test test-scripts test-browser build dist lint lint-scripts datasets certificates simulate \
+	fuzz bench bench-micro docker-image docker-compose-up docker-compose-logs docker-compose-board \
+	docker-compose-winners docker-compose-down docker-compose-up-nc docker-compose-logs-nc docker-compose-down-nc \
+	test-containers unpack-datasets
+
 help: ## This list
 	@awk -F ':.*## ' ' \
 		/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -22,55 +26,44 @@ help: ## This list
 
 ## Without Docker
 
-.PHONY: run
 run: unpack-datasets ## The whole lottery on this machine: the central, 5 agencies, the draw, a table (ARGS=--help for options)
 	cargo build --release --package lottery-demo
 	$${CARGO_TARGET_DIR:-target}/release/lottery-demo $(ARGS)
 
-.PHONY: test
 test: ## Every test that needs only cargo
 	cargo test --workspace
 
-.PHONY: test-scripts
-test-scripts: ## The tests of the scripts and of this Makefile
+test-scripts: ## Tests of the scripts and of this Makefile
 	./tests/run tests/scripts
 
-.PHONY: test-browser
-test-browser: ## The board in a real browser, the metrics: says loudly what it lacks and skips
+test-browser: ## The board and the metrics in a real browser (skipped without chromium)
 	cargo build --package server
 	@for test in board metrics; do \
 		echo "==== $$test"; python3 tests/browser/$$test.py || [ $$? = 77 ] || exit 1; \
 	done
 
-.PHONY: build
 build: ## The programs, optimized, in target/release
 	cargo build --release --workspace
 
-.PHONY: dist
-dist: ## Static programs for this machine's kind, with completions, man pages and checksums, in dist/
+dist: ## Static programs with completions, man pages and checksums, in dist/
 	./scripts/dist.sh
 
-.PHONY: lint
-lint: ## Formatting, clippy and the documentation, as CI checks them
+lint: ## Check formatting, clippy and documentation, as CI does
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-.PHONY: lint-scripts
-lint-scripts: ## The shell scripts under shellcheck
-	shellcheck -x *.sh scripts/*.sh .ci/run tests/run tests/*.sh tests/*/*.sh
+lint-scripts: ## Run shellcheck on every shell script
+	shellcheck -x *.sh scripts/*.sh simulation/*.sh bench/src/*.sh .ci/run tests/run tests/*.sh tests/*/*.sh
 
-.PHONY: datasets
 datasets: ## Make .data/agency-N.csv again, or others: AGENCIES=5 BETS=1000 SEED=1
 	cargo run --release --package lottery-bench -- datasets \
 		$(if $(AGENCIES),--agencies $(AGENCIES)) $(if $(BETS),--bets $(BETS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: certificates
 certificates: ## An authority and certificates for mutual TLS, as far as they are missing: AGENCIES=5 DIR=certificates
 	@$(if $(DIR),DIR=$(DIR)) $(if $(NAMES),NAMES=$(NAMES)) ./scripts/certificates.sh $(AGENCIES)
 
-.PHONY: simulate
-simulate: ## The lottery in worlds where everything fails: SEEDS=100000 FIRST_SEED=0, or one again with SEED=7
+simulate: ## Simulated lotteries with faults: SEEDS=100000 FIRST_SEED=0, or replay one: SEED=7
 	cargo run --release --package lottery-simulation -- \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) --first-seed $(or $(FIRST_SEED),0))
 
@@ -78,8 +71,7 @@ simulate: ## The lottery in worlds where everything fails: SEEDS=100000 FIRST_SE
 # the errors of unsafe code; this project has none, and finds eight times as much in the same time without.
 SECONDS_EACH ?= 10
 
-.PHONY: fuzz
-fuzz: ## A short run of each fuzz target, from the committed corpora: SECONDS_EACH=10
+fuzz: ## Run each fuzz target, from the committed corpora: SECONDS_EACH=10
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || { \
 		echo "make fuzz needs: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
 	@set -e; if [ -d /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
@@ -91,62 +83,49 @@ fuzz: ## A short run of each fuzz target, from the committed corpora: SECONDS_EA
 			-max_total_time=$(SECONDS_EACH) -max_len=6000 -rss_limit_mb=1024 -timeout=10 -verbosity=0 -print_final_stats=1; \
 	done
 
-.PHONY: bench
-bench: ## How fast it is, into bench/RESULTS.md; QUICK=1: in two minutes, into target/bench; ROWS=clients-x50,start: only printed
+bench: ## Benchmarks into bench/RESULTS.md; QUICK=1: two minutes, into target/bench; ROWS=start: print only
 	cargo build --release --package server --package client --package lottery-bench
 	$${CARGO_TARGET_DIR:-target}/release/lottery-bench measure $(if $(ROWS),--only $(ROWS), \
 		--output $(if $(QUICK),$${CARGO_TARGET_DIR:-target}/bench,bench)) $(if $(QUICK),--quick) $(ARGS)
 
-.PHONY: bench-micro
 bench-micro: ## The microbenchmarks of codec, store and client: NAME=decode for some
 	cargo bench --package lottery-bench --bench micro -- $(NAME)
 
 ## With Docker
 
-.PHONY: docker-image
 docker-image: ## The images server:latest and client:latest
 	docker build --build-arg COMMIT -f ./server/Dockerfile -t server:latest .
 	docker build --build-arg COMMIT -f ./client/Dockerfile -t client:latest .
 
-.PHONY: docker-compose-up
 docker-compose-up: docker-compose-dev.yaml unpack-datasets ## Build the images and start docker-compose-dev.yaml
 	$(DEV) up -d --build
 
-.PHONY: docker-compose-logs
-docker-compose-logs: ## Follow what its containers say
+docker-compose-logs: ## Follow their logs
 	$(DEV) logs -f
 
-.PHONY: docker-compose-board
-docker-compose-board: ## Where its board is, for a browser on this machine
-	@echo "http://$$($(DEV) port server 8080)/"
+docker-compose-board: ## Print the address of the board, for a browser on this machine
+	@address=$$($(DEV) port server 8080) && echo "http://$$address/"
 
-.PHONY: docker-compose-winners
-docker-compose-winners: ## Its winners, once the draw was held: ARGS="--agency 1 --format csv"
+docker-compose-winners: ## Print the winners after the draw: ARGS="--agency 1 --format csv"
 	@$(DEV) exec -T server /server winners $(ARGS)
 
-.PHONY: docker-compose-down
-docker-compose-down: ## Stop and remove its containers
+docker-compose-down: ## Stop and remove the containers
 	$(DEV) stop -t 1
 	$(DEV) down --remove-orphans
 
-.PHONY: docker-compose-up-nc
 docker-compose-up-nc: ## Start docker-compose-netcat.yaml: an echo server, and nctest to validate it
 	$(NETCAT) up -d --build
 
-.PHONY: docker-compose-logs-nc
-docker-compose-logs-nc: ## Follow what its containers say
+docker-compose-logs-nc: ## Follow their logs
 	$(NETCAT) logs -f
 
-.PHONY: docker-compose-down-nc
-docker-compose-down-nc: ## Stop and remove its containers
+docker-compose-down-nc: ## Stop and remove the containers
 	$(NETCAT) stop -t 1
 	$(NETCAT) down
 
-.PHONY: test-containers
-test-containers: ## The tests of the images and of both compose projects, some minutes
+test-containers: ## Tests of the images and of both compose projects (some minutes)
 	./tests/run tests/containers
 
-.PHONY: unpack-datasets
 unpack-datasets:
 	@./scripts/unpack-datasets.sh
 

@@ -139,7 +139,7 @@ revoke() {
             -revoke "$certificate"
         rm "$certificate"
     done
-    [ "$found" = yes ] || refuse "agency $1 has no certificate that could be revoked"
+    [ "$found" = yes ] || refuse "agency $1 has no certificate to revoke"
     write_revocation_list
     printf '%s: agency %s is revoked; a server that runs learns of it by SIGHUP\n' "$directory/server/crl.pem" "$1"
 }
@@ -169,5 +169,5 @@ revoke:2)
     [ "$1" = 0 ] || expect_agency "$1"
     make_missing "$1"
     ;;
-*) refuse "arguments that do not go together: $*" ;;
+*) refuse "wrong arguments: $*" ;;
 esac

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # When and where figures are taken, which mean nothing without that. $1: the folder of the storage.
 echo "- $(date -u '+%F %H:%M UTC'), commit $(git describe --always --dirty=' with changes')"
 echo "- $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores, $(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB of memory"

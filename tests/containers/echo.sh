@@ -1,18 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # suite.sh and status_of set what is read here.
 
-test_five_clients_get_five_messages_back() {
-    local id
-    set_value client/config.yaml period '"100ms"'
-    start echo 5
-    for id in 1 2 3 4 5; do
-        expect_ends "client$id"
-        expect_equal "$(log_count "client$id" "action: receive_message | result: success | client_id: $id | msg: [CLIENT $id] Message N°")" 5 "answers to client $id"
-        expect_equal "$(log_count server "msg: [CLIENT $id] Message N°")" 5 "messages of client $id"
-        expect_no_failure "client$id"
-    done
-    expect_no_failure server
-}
-
 test_validation_says_success_against_the_echo_server_at_the_port_that_the_configuration_names() {
     local shell
     set_value server/config.ini SERVER_PORT 23456

@@ -1,29 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # suite.sh sets what is read here.
 
-test_make_docker_compose_up_comes_to_the_draw_and_tells_each_agency_its_winners() {
-    local agency
-    make docker-compose-up
-    expect_equal "$(docker ps -a --filter label=com.docker.compose.project=tp0 --format '{{.Names}}' | sort | paste -s -d ' ')" \
-        "client1 client2 client3 client4 client5 server" "containers"
-    expect_equal "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$network")" 172.25.125.0/24 "subnet"
-    expect_equal "$(docker inspect -f '{{.HostConfig.PortBindings}}' server)" "map[8080/tcp:[{127.0.0.1 }]]" "published ports"
-
-    for agency in 1 2 3 4 5; do
-        expect_ends "client$agency"
-    done
-    expect_told_its_winners 1 2 3 4 5
-    expect_equal "$(log_count server 'action: sorteo | result: success')" 1 "draws"
-    expect_no_failure server client1 client2 client3 client4 client5
-    expect_equal "$(stored_bets)" "$(cat .data/agency-[1-5].csv | wc -l)" "stored bets"
-
-    make -s docker-compose-logs >followed 2>&1 &
-    wait_until 30 "the followed logs" grep -q 'action: sorteo' followed
-    make docker-compose-down
-    wait $! || true # Following ends with the containers.
-    expect_equal "$(docker ps -aq --filter label=com.docker.compose.project=tp0)" "" "containers left"
-    expect_equal "$(docker network ls -q --filter name="$network")" "" "networks left"
-}
-
 test_server_killed_in_mid_upload_loses_nothing_and_a_new_one_starts_afresh() {
     local id
     # Enough to be killed in the midst of.

@@ -1,21 +1,36 @@
 # shellcheck shell=bash disable=SC2154 # suite.sh and status_of set what is read here.
 # What docs/OPERATING.md and docs/SECURITY.md say of containers.
 
-test_a_lottery_in_containers_its_board_and_its_winners() {
+test_a_lottery_in_containers_from_up_to_down_its_board_and_its_winners() {
     local board id
     play OPERATING "In containers"
+    expect_equal "$(docker ps -a --filter label=com.docker.compose.project=tp0 --format '{{.Names}}' | sort | paste -s -d ' ')" \
+        "client1 client2 client3 client4 client5 server" "containers"
+    expect_equal "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$network")" 172.25.125.0/24 "subnet"
+    expect_equal "$(docker inspect -f '{{.HostConfig.PortBindings}}' server)" "map[8080/tcp:[{127.0.0.1 }]]" "published ports"
     for id in 1 2 3 4 5; do expect_ends "client$id"; done
+    expect_told_its_winners 1 2 3 4 5
+    expect_equal "$(log_count server 'action: sorteo | result: success')" 1 "draws"
+    expect_no_failure server client1 client2 client3 client4 client5
+    expect_equal "$(stored_bets)" "$(cat .data/agency-[1-5].csv | wc -l)" "stored bets"
+
     expect_contains "$(play OPERATING "Results")" "number drawn: 7574" "the winners"
     play OPERATING "Watching"
     wait_for_log server 'action: estado_agencia | result: success | agencia: 5 | fase: informada'
     board=$(make -s docker-compose-board)
     expect_contains "$board" "http://127.0.0.1:" "the address of the board"
-    expect_contains "$(curl -s "$board")" "</html>" "the board"
+    expect_contains "$(curl -s "$board")" "</script>" "the board"
     expect_equal "$(curl -s "${board}healthz")" "ok" "the health"
     expect_equal "$(make -s docker-compose-winners ARGS="--agency 1 --format csv" | tr -d '\r' | sort)" \
         "$(winning_documents 1 | sed 's/^/1,/')" "those of an agency"
     expect_contains "$(docker exec server /server audit)" "total" "the audit"
     expect_equal "$(stat -c %u storage)" 65532 "the folder's owner"
+
+    wait_until 30 "the followed logs" grep -q 'action: sorteo' compose.log
+    make docker-compose-down
+    wait # Following ends with the containers.
+    expect_equal "$(docker ps -aq --filter label=com.docker.compose.project=tp0)" "" "containers left"
+    expect_equal "$(docker network ls -q --filter name="$network")" "" "networks left"
 }
 
 test_before_the_draw_there_are_no_winners() {

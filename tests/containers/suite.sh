@@ -101,15 +101,13 @@ expect_told_its_winners() {
 
 stored_bets() { docker cp server:/storage/bets.csv - | tar -xO | wc -l; }
 
-# play DOCUMENT HEADING: its commands that need containers; tests/scripts/operating.sh runs the others.
-play() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        *compose-logs) $line & ;;
-        *docker* | make\ * | ./* | *\ ./* | mkdir*) eval "$line" </dev/null ;;
-        esac
-    done < <(commands_of "docs/$1.md" "$2")
+# run_line COMMAND: if it needs containers; tests/scripts/operating.sh runs the others.
+run_line() {
+    case $1 in
+    # It follows the logs until they end. In a file, they do not bury what fails.
+    *compose-logs) $1 >compose.log 2>&1 & ;;
+    *docker* | make\ * | ./* | *\ ./* | mkdir*) eval "$1" ;;
+    esac
 }
 
 # As root, for whoever runs the tests without.

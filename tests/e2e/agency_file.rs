@@ -65,22 +65,13 @@ fn bad_rows_are_reported_and_left_out_and_the_exit_code_tells() {
 #[test]
 fn a_file_of_another_shape_finishes_nothing_and_one_without_rows_is_an_agency_without_bets() {
     let good = Dataset::losing(1, 6);
-    let semicolons = good.file.replace(',', ";").into_bytes();
-    let utf_16 = format!("\u{feff}{}", good.file);
-    let utf_16 = utf_16.encode_utf16().flat_map(u16::to_le_bytes);
-    let header = b"nombre,apellido,documento,nacimiento,numero,agencia\r\n".to_vec();
     let server = Server::lottery(2).start();
     let agency = Program::agency(&good, server.address);
-    for (file, reason) in [
-        (semicolons, "its fields are separated by ';', expected ','"),
-        (utf_16.collect(), "it is UTF-16, expected UTF-8"),
-        (header, "expected rows of first_name,last_name,document"),
-    ] {
-        agency.write("bets.csv", file);
-        let ended = agency.run();
-        ended.expect_complaint(1, &format!("no row of …bets.csv is a bet: …{reason}"));
-        assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
-    }
+    agency.write("bets.csv", good.file.replace(',', ";"));
+    let ended = agency.run();
+    let reason = "no row of …bets.csv is a bet: …its fields are separated by ';', expected ','";
+    ended.expect_complaint(1, reason);
+    assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
     assert_eq!(server.log().count("agencia_lista"), 0);
     let empty = Program::agency(&Dataset::losing(2, 0), server.address);
     empty.write("bets.csv", "\r\n");

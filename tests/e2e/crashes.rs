@@ -1,8 +1,8 @@
 //! The programs are killed at random moments, again and again, the server with SIGKILL or SIGTERM, and
 //! in the end every file, closing and winner is exactly what it should be.
 //!
-//! A moment is named by how long the file of bets is, or which line the server has logged, and some
-//! microseconds more or less. What the system makes of it differs from run to run; the simulator replays.
+//! A moment is named by how long the file of bets is. What the system makes of it differs from run to
+//! run; the simulator replays.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,9 +19,6 @@ const KILLS: u64 = 12;
 /// How long to wait for a moment that may not come, because those who would bring it about are
 /// waiting themselves.
 const MOMENT_WAIT_MAX: Duration = Duration::from_millis(100);
-
-/// Some microseconds more or less, so that the moments differ that the same sign announces.
-const SPIN_MICROSECONDS_MAX: u64 = 2_000;
 
 #[test]
 fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
@@ -89,29 +86,21 @@ impl Lottery {
         }
     }
 
-    /// Waits for the next moment to kill somebody, of which so many are left.
+    /// Waits until so many bytes more are stored that the moments of the kills that are left spread over
+    /// the whole file, and the end of the day.
     fn wait_for_moment(&mut self, kills_left: u64) {
-        let server = &self.server;
-        match self.rng.u32(..10) {
-            // When an agency comes back or finishes, or the draw is held.
-            0..3 => {
-                let texts = ["accept_", "agencia_lista", "sorteo"];
-                let text = self.rng.choice(texts).expect("there are some");
-                let before = server.log().count(text);
-                wait_until(|| server.log().count(text) > before);
-            }
-            // When so many bytes more are stored that the moments spread over the whole file.
-            3..9 => {
-                let stored = || std::fs::metadata(server.path("bets.csv")).unwrap().len();
-                let all = self.seats.iter().map(|seat| seat.dataset.rows().len());
-                let left = (all.sum::<usize>() as u64).saturating_sub(stored());
-                let goal = stored() + self.rng.u64(..=2 * left / kills_left);
-                wait_until(|| stored() >= goal);
-            }
-            // At once.
-            _ => {}
+        let stored = || {
+            std::fs::metadata(self.server.path("bets.csv"))
+                .unwrap()
+                .len()
+        };
+        let all = self.seats.iter().map(|seat| seat.dataset.rows().len());
+        let left = (all.sum::<usize>() as u64).saturating_sub(stored());
+        let goal = stored() + self.rng.u64(..=2 * left / kills_left);
+        let deadline = Instant::now() + MOMENT_WAIT_MAX;
+        while stored() < goal && Instant::now() < deadline {
+            thread::yield_now();
         }
-        self.spin();
     }
 
     fn crash_server(&mut self) {
@@ -119,17 +108,6 @@ impl Lottery {
         let signal = self.rng.choice([Signal::KILL, Signal::TERM]);
         self.server.end_by(signal.expect("there are some"));
         self.expect_promise(&acknowledged);
-        // It may die again before it listens.
-        while self.rng.u32(..4) == 0 {
-            let process = self.server.program.start();
-            self.spin();
-            process.kill();
-            self.expect_promise(&acknowledged);
-        }
-        // An agency may die while there is no server, too.
-        if self.rng.u32(..4) == 0 {
-            self.crash_agency();
-        }
         self.server.restart();
     }
 
@@ -168,14 +146,6 @@ impl Lottery {
         self.server.terminate().expect_success();
         self.server.expect_stored(&datasets);
     }
-
-    fn spin(&mut self) {
-        let deadline =
-            Instant::now() + Duration::from_micros(self.rng.u64(..SPIN_MICROSECONDS_MAX));
-        while Instant::now() < deadline {
-            std::hint::spin_loop();
-        }
-    }
 }
 
 impl Seat {
@@ -197,12 +167,4 @@ fn acknowledged(log: &Log) -> u64 {
             _ => bets,
         }
     })
-}
-
-/// Waits until it has happened, for as long as one waits for a moment.
-fn wait_until(has_happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + MOMENT_WAIT_MAX;
-    while !has_happened() && Instant::now() < deadline {
-        thread::yield_now();
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use crate::kit::dialects::{Answer, Dialect};
-use crate::kit::{Agency, Bet, Dataset, Peer, Server, losing_bets, rows};
+use crate::kit::dialects::Dialect;
+use crate::kit::{Agency, Bet, Dataset, Peer, Server, losing_bets};
 use fastrand::Rng;
 
 /// Connections of random bytes for each dialect.
@@ -38,78 +38,6 @@ fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_i
             });
             server.expect_stored(&datasets);
         }
-    }
-}
-
-#[test]
-fn an_agency_may_be_refused_cut_and_slow_and_finishes_all_the_same_while_another_waits() {
-    for dialect in Dialect::ALL {
-        let mut server = Server::lottery(3).of_all_dialects().start();
-        let connect = |agency| Agency::connect(&server, dialect, agency);
-        let mut waiting = connect(2);
-        waiting.store(&losing_bets(2, 2));
-        waiting.finish();
-        if dialect != Dialect::Frames {
-            // It has nothing more to say.
-            waiting.peer.half_close();
-        }
-        server.wait_for_finish(2);
-
-        let bets = [
-            Bet::winning(1, 101),
-            Bet::losing(1, 102),
-            Bet::winning(1, 103),
-        ];
-        let mut slow = connect(1);
-        slow.bytes_max = 1;
-        slow.store(&bets[..2]);
-        // Where that is not answered, the next connection would take over before it is read.
-        server.wait_for_lines("apuesta_recibida | result: success | cantidad: 2", 2);
-        let mut cut = connect(1);
-        let batch = cut.batch(&losing_bets(1, 2));
-        cut.peer.send(&batch[..batch.len() - 1]);
-        drop(cut);
-        server.wait_for_line("bytes into a message");
-        let mut refused = connect(1);
-        let mut spoilt = losing_bets(1, 3);
-        spoilt[1].number = 10_000;
-        let batch = refused.batch(&spoilt);
-        refused.peer.send(&batch);
-        if dialect.answers_batches() {
-            let code = (dialect == Dialect::Native).then_some(2);
-            refused.expect_answer(Answer::Refused(code));
-        }
-        refused.peer.expect_closed();
-        waiting.peer.expect_nothing_yet();
-
-        let mut back = connect(1);
-        back.bytes_max = 1;
-        back.store(&bets[2..]);
-        back.finish();
-        server.wait_for_finish(1);
-        if dialect.may_return() {
-            back = connect(1);
-            back.ask_again();
-        }
-        let mut last = connect(3);
-        last.store(&losing_bets(3, 1));
-        last.finish();
-        if dialect.may_return() {
-            // It has asked already, so nothing is announced.
-            back.expect_answer(Answer::Winners(vec![101, 103]));
-        } else {
-            back.expect_winners(&[101, 103]);
-        }
-        for mut agency in [waiting, last] {
-            agency.expect_winners(&[]);
-        }
-        let log = server.terminate().log;
-        let closed = log.values("action: agencia_lista", "agencia");
-        assert_eq!(closed, ["2", "1", "3"]);
-        let bets = [&losing_bets(2, 2)[..], &bets, &losing_bets(3, 1)].concat();
-        assert_eq!(server.bets(), rows(&bets));
-        let refused = "code: 2 | error: bet 2: number \"10000\" is not valid";
-        assert_eq!(log.count(refused), 1, "{dialect:?}: {log:#?}");
     }
 }
 

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Instant;
 
 use crate::kit::Message::{RegisterBets, Status};
-use crate::kit::{Dataset, Message, PATIENCE, Peer, Server, expect_winners, losing_bets, tell};
+use crate::kit::{
+    Dataset, Message, PATIENCE, Peer, Server, expect_winners, losing_bets, tell_not_run,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const SILENT: usize = 3_000;
@@ -32,7 +34,7 @@ pub fn has_descriptors() -> bool {
     let needed = SILENT + TRICKLING + PESTERING + OTHER_DESCRIPTORS;
     let is_enough = current.is_none_or(|limit| limit >= needed as u64);
     if !is_enough {
-        tell("the flood is not run: it needs 14000 descriptors (ulimit -Hn)");
+        tell_not_run("it needs 14000 descriptors (ulimit -Hn)");
     }
     is_enough
 }
@@ -78,7 +80,7 @@ fn pester(mut peers: Vec<Peer>) -> bool {
 }
 
 #[test]
-fn agencies_finish_and_newcomers_are_welcomed_and_signals_obeyed_amid_a_crowd() {
+fn agencies_finish_in_a_flood() {
     if !has_descriptors() {
         return;
     }

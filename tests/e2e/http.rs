@@ -82,45 +82,6 @@ fn each_request_has_one_answer_however_it_comes() {
 }
 
 #[test]
-fn status_and_metrics_say_how_far_it_is_and_nothing_of_anybody() {
-    let server = Server::lottery(2).with_http().start();
-    let mut betting = server.newcomer(2);
-    betting.store(&[Bet::winning(2, 44_444_444)]);
-    let mut agency = server.parked(1, &losing_bets(1, 3));
-    let expect = |path: &str, parts: &[&str]| {
-        let page = server.get(path);
-        for part in parts {
-            assert!(page.contains(part), "{part}: {page}");
-        }
-        assert!(!page.contains("44444444"), "a DNI is nobody's to see");
-    };
-    let day = [
-        r#""agencies":2,"missing":1,"bets":4,"#,
-        r#""drawn":false,"agency_states":[{"agency":1,"bets":3,"#,
-        r#""state":"waiting","connected":true}"#,
-        r#""state":"betting","connected":true}]}"#,
-    ];
-    expect("/status.json", &day);
-    let counts = [
-        "\nlottery_bets_total 4\n",
-        "\nlottery_batches_total 2\n",
-        "\nlottery_connections{kind=\"agency\"} 2\n",
-        "\nlottery_agencies{kind=\"parked\"} 1\n",
-        "\nlottery_drawn 0\n",
-        "\nlottery_sync_duration_seconds_bucket{le=\"+Inf\"} ",
-    ];
-    expect("/metrics", &counts);
-    betting.finish();
-    betting.expect(InformWinners(vec![44_444_444]));
-    agency.expect(InformWinners(vec![]));
-    expect(
-        "/status.json",
-        &[r#""drawn":true,"number":7574,"winners":1,"#],
-    );
-    expect("/metrics", &["\nlottery_drawn 1\n"]);
-}
-
-#[test]
 fn a_request_that_does_not_end_is_closed_and_one_that_follows_is_not() {
     let server = Server::lottery(1).with_http().set("IDLE_TIMEOUT", "1s");
     let server = server.start();

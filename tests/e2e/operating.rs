@@ -22,7 +22,7 @@ fn run(server: &Server, arguments: &str) -> Ended {
 }
 
 #[test]
-fn winners_and_audits_are_to_be_had_while_the_server_runs_and_after() {
+fn winners_and_audit_work_while_the_server_runs_and_after() {
     let mut server = Server::lottery(2).start();
     let bets = [Bet::winning(1, 8), Bet::losing(1, 9), Bet::winning(1, 7)];
     let mut agency = server.parked(1, &bets);

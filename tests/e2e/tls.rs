@@ -1,7 +1,6 @@
 //! Mutual TLS: who gets in, and for whom they speak.
 
 use std::fs;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use crate::kit::{
     Central, Certificates, Dataset, Message, Peer, Program, Server, expect_winners, losing_bets,
     rows,
 };
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 
 use super::flood::has_descriptors;
@@ -26,7 +26,7 @@ const WRONG_AGENCY: u16 = 4;
 const DISTRUSTED: &str = "the peer does not trust this server's certificate";
 
 #[test]
-fn who_has_no_good_certificate_does_not_get_in_and_the_log_says_why() {
+fn bad_certificates_are_refused_and_the_log_says_why() {
     let [Some(certificates), Some(others)] = [2, 1].map(Certificates::make) else {
         return;
     };
@@ -130,7 +130,7 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
 }
 
 #[test]
-fn a_server_that_anybody_may_reach_without_tls_warns_and_names_the_page() {
+fn listening_beyond_loopback_without_tls_is_a_warning() {
     const ADVICE: &str =
         "anybody who reaches this port may speak for any agency, see docs/SECURITY.md";
     for (address, warnings) in [("0.0.0.0", 1), ("127.0.0.1", 0)] {
@@ -221,7 +221,7 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     fs::write(&list, good_list).unwrap();
     // Nobody writes into it, and the server does not wait for somebody.
     fs::remove_file(&key).unwrap();
-    assert!(Command::new("mkfifo").arg(&key).status().unwrap().success());
+    mkfifoat(CWD, &key, Mode::RWXU).unwrap();
     server.signal(Signal::HUP);
     server.wait_for_line("cert.key: I/O error: it is no regular file");
     fs::remove_file(&key).unwrap();
@@ -246,7 +246,7 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
 }
 
 #[test]
-fn who_asks_for_new_keys_while_a_large_store_is_opened_does_not_end_the_server() {
+fn sighup_while_opening_is_harmless() {
     let Some(certificates) = Certificates::make(1) else {
         return;
     };

@@ -24,7 +24,7 @@ test_another_agency_is_made_as_its_file_says() {
 }
 
 test_the_commands_for_kubernetes_make_what_the_schemas_accept() {
-    command -v kubectl >/dev/null || skip "NOT RUN: kubectl is not installed, so the kustomization was not built"
+    command -v kubectl >/dev/null || skip "kubectl is not installed, so the kustomization was not built"
     install_validator
     play OPERATING "Kubernetes"
     expect_equal "$(sed -n 's/^INFO .* for resource \([^ ]*\) .*/\1/p' validated | sed 's/-settings-.*/-settings/' | sort -u | paste -s -d ' ')" \
@@ -47,13 +47,8 @@ kubectl() {
     venv/bin/kubernetes-validate --strict -k 1.33.0 made.yaml >>validated
 }
 
-play() {
-    local line
-    while IFS= read -r line; do eval "$line" </dev/null; done < <(commands_of "docs/$1.md" "$2")
-}
-
 install_validator() {
     if ! { python3 -m venv venv && venv/bin/pip install -q kubernetes-validate; }; then
-        skip "NOT RUN: kubernetes-validate cannot be had from PyPI, so no manifest was checked"
+        skip "kubernetes-validate cannot be had from PyPI, so no manifest was checked"
     fi
 }

@@ -1,10 +1,6 @@
 # shellcheck shell=bash
 # What make dist hands out.
 
-# Compiled dependencies are the checkout's own; only the copy's crates are built again.
-CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
-export CARGO_TARGET_DIR
-
 test_make_dist_packs_static_programs_with_completions_and_man_pages() {
     local program version
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)

@@ -1,10 +1,6 @@
 # shellcheck shell=bash
 # Every command that the documents name is one that runs.
 
-# Compiled dependencies are the checkout's own; only the copy's crates are built again.
-CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
-export CARGO_TARGET_DIR
-
 documents=(README.md CONTRIBUTING.md SECURITY.md INFORME.md .data/README.md docs/*.md)
 
 test_every_make_target_that_a_document_names_exists() {

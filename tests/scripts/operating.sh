@@ -1,9 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # status_of sets what these tests read.
 # The commands of docs/OPERATING.md that need no container, as they stand there. tests/containers/operating.sh runs the others.
 
-# Compiled dependencies are the checkout's own; only the copy's crates are built again.
-CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
-export CARGO_TARGET_DIR CARGO_INSTALL_ROOT=$PWD/installed PATH=$PWD/installed/bin:$PATH
+export CARGO_INSTALL_ROOT=$PWD/installed PATH=$PWD/installed/bin:$PATH
 # The system chooses ports, so that nothing else is in the way.
 export SERVER_PORT=0
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT

@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # The tools that the README names do what it says of them.
 
-# Compiled dependencies are the checkout's own; only the copy's crates are built again.
-CARGO_TARGET_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target
-export CARGO_TARGET_DIR
-
 test_make_simulate_runs_many_worlds_and_one_again() {
     expect_contains "$(make -s simulate SEEDS=2000)" "the promise held in all of them" "many worlds"
     expect_contains "$(make -s simulate SEED=7)" "the promise held" "one world"
+}
+
+test_every_sabotage_applies_to_the_code_as_it_is() {
+    local patch
+    for patch in simulation/sabotage/*.patch; do
+        patch -p1 -s -f --dry-run <"$patch" || fail "$patch does not apply"
+    done
 }
 
 test_make_bench_quick_draws_the_curves_and_leaves_the_committed_results_alone() {

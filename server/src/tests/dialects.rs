@@ -130,3 +130,29 @@ fn an_agency_known_by_its_header_may_come_back_before_the_draw_and_after_it() {
         }
     }
 }
+
+#[test]
+fn a_refused_agency_is_closed_and_comes_back_while_another_waits_in_each_dialect() {
+    for one in conversations() {
+        let mut world = World::of(2);
+        world.says(B, "park 2", "welcome 0 betting");
+        world.connects(A, one.dialect);
+        let said = String::from_utf8(one.says.clone()).unwrap();
+        world.hears(A, said.replace("7574", "75x4").into_bytes());
+        let told = match one.dialect {
+            "sized" => sized(
+                "error;bet 1: number \"75x4\" is not valid, expected a whole number from 0 to 9999",
+            ),
+            _ => one.told_late,
+        };
+        assert_eq!(world.received(A), told, "{}", one.dialect);
+        assert!(world.is_over(A));
+        world.expect(B, "");
+        assert_eq!(world.stored(), []);
+        world.connects(C, one.dialect);
+        world.hears(C, one.says);
+        assert_eq!(world.received(C), [one.told, one.told_at_draw].concat());
+        world.expect(B, "winners []");
+        assert_eq!(world.stored(), [(1, 10)]);
+    }
+}

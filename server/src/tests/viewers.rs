@@ -10,9 +10,11 @@ fn viewers_are_told_how_the_lottery_is_and_followers_when_that_changes() {
     let asks = |world: &mut World, name: usize, path: &str| {
         world.connects_at(name, HTTP_DOOR);
         world.hears(name, format!("GET {path} HTTP/1.1\r\n\r\n").into_bytes());
-        String::from_utf8(world.received(name)).unwrap()
+        let page = String::from_utf8(world.received(name)).unwrap();
+        assert!(!page.contains("44444444"), "a DNI is nobody's to see");
+        page
     };
-    world.hears(A, "batch 1 10! 11, batch 1");
+    world.hears(A, "batch 1 44444444! 11, batch 1");
     world.hears(B, "nonsense");
     let status = r#"{"agencies":2,"missing":2,"bets":2,"#;
     let followed = asks(&mut world, C, "/events");

@@ -44,7 +44,7 @@ impl Central {
 
     pub fn accept(&self) -> Peer {
         let accepted = self.listener.accept();
-        let (stream, _) = accepted.unwrap_or_else(|error| panic!("nobody connects: {error}"));
+        let (stream, _) = accepted.unwrap_or_else(|error| panic!("no connection: {error}"));
         Peer::new(TcpStream::from(stream))
     }
 

@@ -43,7 +43,7 @@ pub use log::Log;
 pub use native::{Bet, Message, losing_bets, rows};
 pub use peer::Peer;
 pub use process::{Ended, Process, SIGNALS, expect_winners};
-pub use program::{Program, has, has_python, tell};
+pub use program::{Program, has, has_python, tell_not_run};
 pub use server::Server;
 
 /// The longest wait for the next line, byte or connection, on a machine that does much else.

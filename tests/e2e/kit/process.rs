@@ -200,10 +200,6 @@ impl Process {
         self.end_by(Signal::TERM)
     }
 
-    pub fn kill(self) -> Ended {
-        self.end_by(Signal::KILL)
-    }
-
     pub fn end_by(mut self, signal: Signal) -> Ended {
         self.started = Instant::now();
         self.signal(signal);

@@ -152,16 +152,16 @@ pub fn has(program: &str, arguments: &[&str], name: &str) -> bool {
     let output = Command::new(program).args(arguments).output();
     let has = output.is_ok_and(|output| output.status.success());
     if !has {
-        tell(&format!(
-            "not run, because {name} is missing: a test that needs it"
-        ));
+        tell_not_run(&format!("{name} is missing"));
     }
     has
 }
 
-/// Says something on the terminal, past the capture of tests, which shows only what failed.
-pub fn tell(line: &str) {
-    let line = format!("!!!! {line}\n");
+/// Says on the terminal that this test is not run, past the capture of tests, which shows only what failed.
+pub fn tell_not_run(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("!!!! NOT RUN: {test}: {reason}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 

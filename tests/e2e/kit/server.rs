@@ -192,7 +192,7 @@ impl Server {
             assert!(own == expected, "agency {}: {difference:?}", dataset.agency);
         }
         let bets: usize = datasets.iter().map(|dataset| dataset.bets.len()).sum();
-        assert_eq!(stored.lines().count(), bets, "rows of nobody");
+        assert_eq!(stored.lines().count(), bets, "rows of other agencies");
         // They are in the order in which the agencies finished.
         let closings = self.closings();
         let mut closings: Vec<&str> = closings.split_inclusive("\r\n").collect();
