@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::kit::{Log, Program, Server};
 
-/// A key of each kind, values that it does not take, and what is expected instead.
+/// A key of each kind and those with bounds of their own, values that they do not take, and what is expected
+/// instead.
 const KINDS: &str = "
     server SERVER_PORT | port,65536, | a port from 0 to 65535
     server SERVER_BIND | localhost,256.0.0.1 | an IP address
@@ -13,6 +14,10 @@ const KINDS: &str = "
     server SERVER_MODE | ech,lottery echo | lottery or echo
     server NUM_AGENCIES | -1,4294967296 | a whole number from 0 to
     server STORAGE_DIR || a folder
+    server SERVER_LISTEN_BACKLOG | 0,many | a whole number from 1 to
+    server WINNING_NUMBER | 10000,-1 | a whole number from 0 to 9999
+    server MAX_CONNECTIONS | 0,all | a whole number from 1 to
+    server MEMORY_MAX | 1023KiB,17GiB | a size from 1MiB to 16GiB
     server DURABILITY | never | always, everysec or no
     server IDLE_TIMEOUT | 60,-1s | a duration such as 30s
     server MAX_FRAME | 8191,2MiB,64kb | a size from 8KiB to 1MiB
@@ -20,6 +25,9 @@ const KINDS: &str = "
     server DIALECT_PORTS | 12346,frames:,Frames:1,frames:1;lines:2,lines:65536 | dialects and ports, such as frames:12346
     server HTTP_PORT | on,65536 | a port from 0 to 65535, or off
     server TLS_CERT || a PEM file
+    client id | 0,one,4294967296, | a whole number from 1
+    client batch.maxAmount | 0,1.5 | a whole number from 1
+    client loop.amount | -1,five | a whole number from 0
     client mode | ECHO,single | lottery, single-bet or echo
     client server.address | server,:12345,server:0,server:65536 | HOST:PORT
     client socket.timeout | 0,15,-1s | a duration above 0, such as 15s
