@@ -46,7 +46,10 @@ wait_until() {
     done
 }
 
-# commands_of DOCUMENT HEADING: the lines of the shell blocks under the heading.
+# commands_of DOCUMENT HEADING: the commands of the shell blocks under the heading, each in one line.
 commands_of() {
-    awk -v heading="$2" '/^#+ / && !shell { here = $0; sub(/^#+ /, "", here) } /^```/ { shell = $0 == "```sh"; next } shell && here == heading' "$1"
+    awk -v heading="$2" '
+        /^#+ / && !shell { here = $0; sub(/^#+ /, "", here) }
+        /^```/ { shell = $0 == "```sh"; next }
+        shell && here == heading { command = command $0; if (!sub(/\\$/, "", command)) { print command; command = "" } }' "$1"
 }
