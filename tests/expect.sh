@@ -41,15 +41,24 @@ wait_until() {
     local deadline=$((SECONDS + $1)) what=$2
     shift 2
     until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for $what"
+        [ "$SECONDS" -lt "$deadline" ] || fail "timed out waiting for $what"
         sleep 0.1
     done
 }
 
-# commands_of DOCUMENT HEADING: the commands of the shell blocks under the heading, each in one line.
+# commands_of DOCUMENT HEADING: those of the shell blocks under the heading, each in one line.
 commands_of() {
     awk -v heading="$2" '
         /^#+ / && !shell { here = $0; sub(/^#+ /, "", here) }
         /^```/ { shell = $0 == "```sh"; next }
-        shell && here == heading { command = command $0; if (!sub(/\\$/, "", command)) { print command; command = "" } }' "$1"
+        shell && here == heading { line = line $0; if (!sub(/\\$/, "", line)) { print line; line = "" } }' "$1"
 }
+
+# play DOCUMENT HEADING: runs its commands.
+play() {
+    local line
+    while IFS= read -r line; do run_line "$line" </dev/null; done < <(commands_of "docs/$1.md" "$2")
+}
+
+# Suites and tests that run some commands differently, or only some, have their own.
+run_line() { eval "$1"; }
