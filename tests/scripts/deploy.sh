@@ -41,7 +41,7 @@ kubectl() {
     "apply -k "*) command kubectl kustomize "$3" >made.yaml ;;
     "apply -f "*) cp "$3" made.yaml ;;
     *" create "*) command kubectl --kubeconfig=/dev/null "$@" --dry-run=client -o yaml >made.yaml ;;
-    *" exec central-0 -- /server winners") return ;;
+    *" wait "*" job/agency-1" | *" exec central-0 -- /server winners") return ;;
     *) fail "kubectl $*" ;;
     esac
     venv/bin/kubernetes-validate --strict -k 1.33.0 made.yaml >>validated

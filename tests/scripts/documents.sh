@@ -21,6 +21,10 @@ test_every_file_that_a_document_links_to_is_there() {
     done
 }
 
+test_no_line_of_a_document_is_wider_than_a_screen() {
+    expect_equal "$(LC_ALL=C.UTF-8 grep -nE '^.{151}' "${documents[@]}" || true)" "" "lines of more than 150 characters"
+}
+
 test_every_script_that_the_readme_names_is_there_and_runs() {
     local script
     while read -r script; do

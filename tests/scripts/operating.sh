@@ -53,6 +53,7 @@ test_two_machines_with_tls() {
     cargo install --path server && cargo install --path client
     # What was copied to the other machine.
     ln -s certificates/agency-1 agency-1
+    ln -s .data/agency-1.csv agency-1.csv
     # The second agency is on a third machine, and the name is not known here.
     resolve() { sed 's/lottery\.example:/127.0.0.1:/; /^client/s/$/ --tls-server-name lottery.example/'; }
     after_server() {
