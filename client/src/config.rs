@@ -13,7 +13,6 @@ use lottery_program::values::{Parsed, duration, level, number, text, timeout, wh
 use serde_yaml::Value;
 
 use crate::agency::Pace;
-use crate::bet_source::SingleBet;
 
 /// The client's configuration. Fields are named after the settings: `batch_max_amount` is
 /// `batch.maxAmount` in the file, and `CLI_BATCH_MAXAMOUNT` in the environment.
@@ -175,7 +174,10 @@ impl Config {
     }
 
     /// The bet of mode single-bet, or the complaint about the first field that is not valid.
-    pub(crate) fn single_bet(&self, settings: &Settings) -> Result<Option<SingleBet>, Complaint> {
+    pub(crate) fn single_bet<'a>(
+        &self,
+        settings: &'a Settings,
+    ) -> Result<Option<Bet<'a>>, Complaint> {
         if self.mode != Mode::SingleBet {
             return Ok(None);
         }
@@ -194,7 +196,7 @@ impl Config {
             };
             settings.complaint(at_fault, invalid.field.expected())
         })?;
-        Ok(Some(SingleBet::new(&bet)))
+        Ok(Some(bet))
     }
 }
 

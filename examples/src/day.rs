@@ -9,6 +9,7 @@ use client::agency::News;
 use client::bet_source::RowError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::central::WINNING_NUMBER;
 use crate::{Options, stop};
 
 /// Up to so many troubles, rows that are no bets are told of; a file may have a thousand.
@@ -140,13 +141,13 @@ impl Day {
     }
 
     /// The table, the number drawn, and who won.
-    pub fn results(&self, number_drawn: u32) -> String {
+    pub fn results(&self) -> String {
         let mut text = String::from("\nagency      bets  winners      time        rate\n");
         for (number, agency) in (1..).zip(&self.agencies) {
             text += &row(&number, std::slice::from_ref(agency));
         }
         text += &row(&"total", &self.agencies);
-        text += &format!("\nnumber drawn: {number_drawn}\n");
+        text += &format!("\nnumber drawn: {WINNING_NUMBER}\n");
         for (number, agency) in (1..).zip(&self.agencies) {
             let winners = agency.winners.as_deref().unwrap_or_default();
             let lines = winners.chunks(WINNERS_PER_LINE).map(|line| {

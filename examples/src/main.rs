@@ -19,7 +19,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use client::signals::Signals;
-use lottery_core::bet::NUMBER_MAX;
 use lottery_program::values::{duration, whole};
 use lottery_program::{Complaint, VERSION};
 use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM};
@@ -48,9 +47,6 @@ struct Options {
     /// Spreads the bets over this time, such as 10s; 0: as fast as possible
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
     pace: Duration,
-    /// The number drawn
-    #[arg(long, value_name = "N", default_value = "7574", value_parser = whole(0..=NUMBER_MAX))]
-    winning_number: u32,
     /// Stores in this folder and keeps it [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -73,7 +69,7 @@ fn main() -> ExitCode {
         hold(&options, &day)?;
         let day = lock(&day);
         let text = match (day.is_complete(), day.troubles.is_empty()) {
-            (true, _) => day.results(options.winning_number) + WHERE_TO_GO_ON,
+            (true, _) => day.results() + WHERE_TO_GO_ON,
             (false, true) => "Stopped by a signal before the draw.\n".to_owned(),
             (false, false) => String::new(),
         };

@@ -4,12 +4,14 @@
 //! A program has one line to say why it does not do what it was asked to, on standard error, and an
 //! exit code that tells a mistake of the user's from a failure: [`run`] and [`Complaint`].
 //!
+//! * [`files`]: opening what a user names.
 //! * [`settings`]: file, environment and flags, and the complaint about a value.
 //! * [`values`]: what values may be: numbers, durations, sizes, levels.
 //! * [`log`]: the log, which never waits, and values that are safe inside a log line.
 
 #[cfg(feature = "documents")]
 mod documents;
+pub mod files;
 pub mod log;
 pub mod settings;
 pub mod values;

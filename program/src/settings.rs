@@ -9,13 +9,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::path::Path;
-use std::{env, fs, io};
+use std::{env, io};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::Complaint;
+use crate::files::open_regular;
 
 const CONFIG: &str = "config";
 
@@ -192,15 +193,11 @@ fn variable_of(arg: &Arg) -> Option<String> {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let metadata = fs::metadata(path)?;
-    // Opening a pipe would wait for who writes into it.
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > FILE_BYTES_MAX {
+    let file = open_regular(path)?;
+    if file.metadata()?.len() > FILE_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    fs::read_to_string(path)
+    io::read_to_string(file)
 }
 
 impl Settings {

@@ -223,7 +223,7 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     fs::remove_file(&key).unwrap();
     assert!(Command::new("mkfifo").arg(&key).status().unwrap().success());
     server.signal(Signal::HUP);
-    server.wait_for_line("cert.key: I/O error: it is no regular file");
+    server.wait_for_line("cert.key: I/O error: not a regular file");
     fs::remove_file(&key).unwrap();
     fs::write(&key, good_key).unwrap();
     server.signal(Signal::HUP);

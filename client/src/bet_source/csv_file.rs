@@ -1,12 +1,13 @@
 //! Bets from a CSV file: `first_name,last_name,document,birthdate,number`, no header.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lottery_core::bet::Bet;
 use lottery_core::csv_row::{Quoting, Splitter};
 use lottery_core::lines::{Line, Lines};
+use lottery_program::files::open_regular;
 use memchr::memchr;
 use thiserror::Error;
 
@@ -62,20 +63,11 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
     /// Opens the file of `agency`; `report` is told of each row that is no valid bet, once. Fails
     /// when it is no file that can be read.
     pub fn open(agency: u32, path: &Path, report: R) -> io::Result<CsvFile<R>> {
-        // A folder can be opened, and only reading it fails; a device may have no end; and opening
-        // a pipe waits for who writes into it.
-        let metadata = fs::metadata(path)?;
-        if metadata.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
         Ok(CsvFile {
             agency,
             path: path.to_owned(),
             signals: Signals::none(),
-            lines: Lines::new(File::open(path)?, LINE_BYTES_MAX),
+            lines: Lines::new(open_regular(path)?, LINE_BYTES_MAX),
             splitter: Splitter::default(),
             reported_to: 0,
             rejected: 0,
@@ -219,7 +211,7 @@ fn read_row<'a>(agency: u32, row: &'a [u8], splitter: &'a mut Splitter) -> Resul
 /// What is wrong with a file that has rows and no bet, by its beginning.
 fn what_is_wrong(path: &Path) -> io::Result<String> {
     let mut beginning = Vec::new();
-    let mut file = File::open(path)?.take(LINE_BYTES_MAX as u64);
+    let mut file = open_regular(path)?.take(LINE_BYTES_MAX as u64);
     file.read_to_end(&mut beginning)?;
     let is_marked = beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff");
     if is_marked || memchr(0, &beginning).is_some() {
@@ -237,6 +229,8 @@ fn what_is_wrong(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The documents of the bets in a file, and then what was reported: the first line, for a row
