@@ -29,13 +29,13 @@ pub trait BetSource {
     }
 }
 
-/// Why the next bet cannot be had.
+/// Why there is no next bet.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// This file cannot be read.
     #[error("{}: {}", .0.display(), .1)]
     Read(PathBuf, io::Error),
-    /// This file has rows, and none of them is a bet: it is another file than was meant.
+    /// This file has rows, and none of them is a bet: it is the wrong file.
     #[error("no row of {} is a bet: {}", .0.display(), .1)]
     NoBets(PathBuf, String),
 }

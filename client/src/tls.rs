@@ -16,8 +16,8 @@ use crate::config::Network;
 
 const FILES: &str = "tls.ca, tls.cert, tls.key";
 
-/// The client's end of a session that has not begun, if the settings ask for TLS. The files are read each
-/// time, so that new keys count from the next connection on.
+/// A new session of the client, if the settings ask for TLS. The files are read each time, so that new
+/// keys count from the next connection on.
 pub fn session(network: &Network) -> Result<Option<ClientConnection>> {
     let (Some(authorities), Some(certificate), Some(key)) =
         (&network.tls_ca, &network.tls_cert, &network.tls_key)
@@ -43,7 +43,7 @@ pub fn session(network: &Network) -> Result<Option<ClientConnection>> {
     let host = network.server_address.rsplit_once(':');
     let host = host.map_or("", |(host, _)| host.trim_matches(['[', ']']));
     let name = network.tls_server_name.as_deref().unwrap_or(host);
-    let no_name = || format!("tls.serverName: {name:?} is no name of a server");
+    let no_name = || format!("tls.serverName: {name:?} is not a host name");
     let name = ServerName::try_from(name.to_owned()).ok();
     let session = ClientConnection::new(Arc::new(config), name.with_context(no_name)?)?;
     Ok(Some(session))
@@ -59,7 +59,7 @@ fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static
     found.with_context(|| format!("{setting}: {}", path.display()))
 }
 
-/// They are read again at each connection, when nothing could interrupt a read of a pipe.
+/// Files are read again at each connection, where no signal could interrupt the read of a pipe.
 fn open(path: &Path) -> Result<BufReader<File>, pem::Error> {
     let file = open_regular(path).map_err(pem::Error::Io)?;
     Ok(BufReader::new(file))
@@ -71,12 +71,12 @@ pub fn cause(error: &rustls::Error) -> String {
     match error {
         // Two lotteries' authorities may have the same name.
         InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "its certificate is of an unknown authority".to_owned()
+            "its certificate is not signed by tls.ca".to_owned()
         }
-        InvalidCertificate(bad) => format!("its certificate is no good: {bad}"),
+        InvalidCertificate(bad) => format!("its certificate is not valid: {bad}"),
         InvalidMessage(_) => "it does not speak TLS".to_owned(),
         AlertReceived(AlertDescription::UnknownCA) => {
-            "it does not know the authority of our certificate".to_owned()
+            "it does not trust the authority of our certificate".to_owned()
         }
         AlertReceived(AlertDescription::CertificateExpired) => {
             "our certificate has expired, or is not valid yet".to_owned()

@@ -13,7 +13,7 @@ const AT_ONCE: When = None;
 const LATE: When = Some(3);
 
 /// Other bets than the agency's.
-const OTHERS: &str = "expected the same bets as before";
+const OTHERS: &str = "use the file of the first run";
 
 #[test]
 fn an_agency_that_is_lied_to_says_so_and_ends() {
