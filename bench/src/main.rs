@@ -2,7 +2,7 @@
 //! measure how fast it is. The real programs are run as released, from outside.
 //!
 //! - [`datasets`]: the seeded generator of the agencies' CSV files.
-//! - [`wire`]: what agencies say and hear, as bytes; [`load`]: many of them in one thread;
+//! - [`wire`]: what agencies send and receive, as bytes; [`load`]: many of them in one thread;
 //!   [`certificates`]: what they show over TLS.
 //! - [`baseline`]: the least that any system must do to get those bytes from agencies to a file.
 //! - [`viewers`] follow the board meanwhile.

@@ -1,4 +1,4 @@
-//! What is told of the runs: the targets and whether they are met, the table, the curves.
+//! The report: the targets and whether they are met, the table, the curves.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What agencies say and hear, as bytes.
+//! What agencies send and receive, as bytes.
 //!
 //! A [`Script`] is all that one agency sends, made before any clock starts, and how it recognises
 //! the answers. The [load](crate::load) replays them.
@@ -50,7 +50,7 @@ pub struct Script {
     pub greeting_end: usize,
     /// Where each message ends that is answered by [`Answer::Stored`].
     pub ends: Vec<usize>,
-    /// Winners to be told at the end, if any are told.
+    /// Winners that the server must report at the end, if it reports any.
     pub winners: Option<u64>,
     /// What it speaks; none in the [baseline](crate::baseline).
     dialect: Option<Dialect>,

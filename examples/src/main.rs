@@ -1,8 +1,7 @@
 //! `make run`: the whole lottery on this machine in one process, with real sockets. The central's event loop
-//! has the main thread, each agency a thread of its own. Their logs go to nobody: [`day`] shows how far they are.
+//! has the main thread, each agency a thread of its own. They log nothing: [`day`] shows their progress.
 //!
-//! Everything ends by SIGTERM, as the two programs do. Whoever sees that the run is over, or cannot go on,
-//! raises it ([`stop`]), so Ctrl-C is no special case.
+//! Everything ends by SIGTERM, also when the run is over ([`stop`]); so Ctrl-C is no special case.
 
 mod agency;
 mod central;
@@ -82,7 +81,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Holds the lottery. Nothing of it is left then but the folder to keep.
+/// Holds the lottery. Leaves nothing but the folder to keep.
 fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     // From here on a signal ends the run and not the program, so that the folder is removed.
     let signals = Signals::listen().context("listening for signals")?;

@@ -76,7 +76,7 @@ pub fn flush(within: Duration) -> bool {
     QUEUE.wait_until_written(within)
 }
 
-/// Lines left out so far, because there was no room for them.
+/// Lines dropped so far for lack of room.
 pub fn lines_lost() -> u64 {
     QUEUE.lines_lost()
 }
@@ -132,7 +132,7 @@ fn rank(level: Level, event: &str) -> Rank {
 #[derive(Clone, Copy, Debug)]
 pub struct Value<T>(pub T);
 
-/// Characters of a value that are written; of a longer one an ellipsis tells.
+/// Characters of a value that are written; a longer one ends with an ellipsis.
 const VALUE_CHARS_MAX: usize = 1024;
 
 impl<T: Display> Display for Value<T> {
