@@ -15,7 +15,7 @@ class Refused(Exception):
     """The conversation cannot go on, and this program does not try again."""
 
 def encode_bet(agency, first_name, last_name, document, birthdate, number):
-    """The bytes of a bet, or a ValueError when the fields are none that the central takes."""
+    """The bytes of a bet, or a ValueError when the central would refuse them."""
     names = [first_name.encode(), last_name.encode()]
     day = datetime.date.fromisoformat(birthdate)
     if not (all(1 <= len(name) <= 255 for name in names) and BIRTHDATE_MIN <= day
@@ -28,7 +28,7 @@ def encode_bet(agency, first_name, last_name, document, birthdate, number):
     return struct.pack(">I", agency) + names + struct.pack(">IqI", int(document), midnight, int(number))
 
 def read_bets(agency, path):
-    """The encoded bets, and how many rows were none; those are reported and left out."""
+    """The encoded bets, and the number of invalid rows, which are reported and skipped."""
     bets, rejected = [], 0
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
         for line_number, line in enumerate(file, 1):
@@ -49,12 +49,14 @@ def batches(bets):
             batch, batch_bytes = [], 6
         batch.append(struct.pack(">Q", len(bet)) + bet)
         batch_bytes += 8 + len(bet)
-    if batch: yield struct.pack(">HI", REGISTER_BETS, len(batch)) + b"".join(batch)
+    if batch:
+        yield struct.pack(">HI", REGISTER_BETS, len(batch)) + b"".join(batch)
 
 def take(stream, layout):
-    """The next fields. This read goes on until it has all the bytes, or the stream has ended."""
+    """The next fields. The read returns all the bytes, or fewer at the end of the stream."""
     data = stream.read(struct.calcsize(layout))
-    if len(data) < struct.calcsize(layout): raise EOFError("the central closed the connection")
+    if len(data) < struct.calcsize(layout):
+        raise EOFError("the central closed the connection")
     return struct.unpack(layout, data)
 
 def receive(stream, expected, layout):
@@ -63,7 +65,8 @@ def receive(stream, expected, layout):
     if kind == FAILED:
         (code,) = take(stream, ">H")
         raise (EOFError if code == NOT_STORED else Refused)(f"refused by the central with code {code}")
-    if kind != expected: raise Refused(f"the central sent type {kind} where {expected} was due")
+    if kind != expected:
+        raise Refused(f"the central sent type {kind} where {expected} was due")
     return take(stream, layout)
 
 def converse(agency, address, bets):
@@ -75,32 +78,37 @@ def converse(agency, address, bets):
         if stored > len(bets) or crc != zlib.crc32(b"".join(bets[:stored])):
             raise Refused(f"the central has {stored} bets of this agency that are not the first ones here")
         if state != BETTING and stored < len(bets):
-            raise Refused(f"betting is closed with the first {stored} bets, and there are more here")
+            raise Refused(f"betting is closed with the first {stored} bets; the rows after them were not sent")
         for batch in batches(bets[stored:]):
             connection.sendall(batch)
             receive(stream, OK, "")
         connection.sendall(struct.pack(">HH", ALL_BETS_SENT, REQUEST_WINNERS))
         connection.settimeout(None)  # The draw takes as long as the slowest agency.
         (count,) = receive(stream, WINNERS, ">Q")
-        if count > len(bets): raise Refused(f"the central tells of {count} winners among {len(bets)} bets")
+        if count > len(bets):
+            raise Refused(f"the central sent {count} winners for {len(bets)} bets")
         return take(stream, f">{count}I")
 
 def main():
     for number in signal.SIGTERM, signal.SIGINT:
         signal.signal(number, lambda *_: sys.exit(0))
-    if len(sys.argv) != 4: sys.exit(print(__doc__, file=sys.stderr) or 2)
+    if len(sys.argv) != 4:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     try:
         agency, (host, port), path = int(sys.argv[1]), sys.argv[2].rsplit(":", 1), sys.argv[3]
         address = host, int(port)
         bets, rejected = read_bets(agency, path)
     except (IndexError, ValueError, OSError) as error:
-        sys.exit(print(f"agency.py: {error}\n{__doc__}", file=sys.stderr) or 2)
+        print(f"agency.py: {error}\n{__doc__}", file=sys.stderr)
+        sys.exit(2)
     for retries_left in reversed(range(RETRIES)):
         try:
             winners = converse(agency, address, bets)
             break
-        except (Refused, OSError, EOFError) as error:  # Of the latter two, another Hello may do better.
-            if isinstance(error, Refused) or retries_left == 0: sys.exit(f"agency.py: {error}")
+        except (Refused, OSError, EOFError) as error:  # After the latter two, another try may succeed.
+            if isinstance(error, Refused) or retries_left == 0:
+                sys.exit(f"agency.py: {error}")
             print(f"action: connect | result: in_progress | error: {error}", flush=True)
             time.sleep(0.5)
     print(f"action: consulta_ganadores | result: success | cant_ganadores: {len(winners)}")

@@ -158,6 +158,7 @@ impl Bench {
             durability: "always",
             dialect: Dialect::Native,
             tls,
+            has_board: false,
         };
         Server::start(command, self.folder.path(), &settings)
     }

@@ -20,8 +20,8 @@ use rustls::{ClientConnection, StreamOwned};
 use crate::certificates::{self, Authority};
 use crate::wire::{Answer, Script};
 
-/// Agencies that may wait for the server's first word at once. More would overflow the backlog of
-/// a server that is busy, and a connection that was dropped there is tried again after a second.
+/// Agencies that may wait for the server's first answer at once. More would overflow the backlog of a
+/// busy server, and a dropped SYN is retried after a second.
 const UNHEARD_MAX: usize = 256;
 
 /// Longest silence before a run is given up.
@@ -108,7 +108,7 @@ struct Common {
     window: usize,
     buffer: Vec<u8>,
     answer_ns: Histogram<u64>,
-    /// Agencies that the server has answered anything, and so has accepted.
+    /// Agencies that the server has answered, and so has accepted.
     heard: usize,
     done: usize,
 }

@@ -2,9 +2,10 @@
 //! measure how fast it is. The real programs are run as released, from outside.
 //!
 //! - [`datasets`]: the seeded generator of the agencies' CSV files.
-//! - [`wire`]: what agencies say and hear, as bytes; [`load`]: many of them in one thread;
+//! - [`wire`]: what agencies send and receive, as bytes; [`load`]: many of them in one thread;
 //!   [`certificates`]: what they show over TLS.
-//! - [`floor`]: the least that any system must do to get those bytes from agencies to a file.
+//! - [`baseline`]: the least that any system must do to get those bytes from agencies to a file.
+//! - [`viewers`] follow the board meanwhile.
 //! - [`rows`]: the workloads; [`mod@measure`] runs them, and [`extras`] what is measured beside them;
 //!   [`process`] is about the programs that are run.
 //! - [`report`]: the targets, the table and the [`charts`] of all [`figures`].
@@ -14,17 +15,18 @@ mod charts;
 mod datasets;
 // One hand writes the dialects for the simulator and for us. Were the simulator a dependency, the
 // server that is measured would be built with what tests need.
+mod baseline;
 #[path = "../../simulation/src/dialects.rs"]
 #[expect(dead_code, reason = "the simulator needs more of it")]
 mod dialects;
 mod extras;
 mod figures;
-mod floor;
 mod load;
 mod measure;
 mod process;
 mod report;
 mod rows;
+mod viewers;
 mod wire;
 
 use std::fs::File;
@@ -33,6 +35,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::measure::Bench;
 use crate::report::{Findings, Measured};
@@ -41,14 +44,14 @@ use crate::report::{Findings, Measured};
 #[derive(Parser)]
 #[command(version)]
 enum Command {
-    /// Runs real servers under real and synthetic agencies, and the floor in turn
+    /// Runs real servers under real and synthetic agencies, and the baseline in turn
     Measure(Measure),
     /// Makes the CSV files of bets that the agencies read: agency-1.csv, agency-2.csv, …
     Datasets(datasets::Options),
     #[command(hide = true)]
-    FloorServer { output: PathBuf },
+    BaselineServer { output: PathBuf },
     #[command(hide = true)]
-    FloorAgency { address: SocketAddr, file: PathBuf },
+    BaselineAgency { address: SocketAddr, file: PathBuf },
 }
 
 #[derive(clap::Args)]
@@ -60,7 +63,7 @@ struct Measure {
     /// Only the rows whose names contain one of these, or any row by its whole name
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
-    /// How often each row is run, the floor and ours in turn
+    /// How often each row is run, the baseline and ours in turn
     #[arg(long, value_name = "N", default_value = "5", value_parser = 1..1000)]
     pairs: i64,
     /// Where RESULTS.md and curves/ are written; without it figures are only printed
@@ -70,7 +73,12 @@ struct Measure {
 
 fn main() -> Result<()> {
     // A run that needs more than the system allows fails with a message of its own.
-    let _ = rlimit::increase_nofile_limit(65_536);
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
     match Command::parse() {
         Command::Measure(options) => measure(&options),
         Command::Datasets(options) => {
@@ -81,12 +89,12 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
-        Command::FloorServer { output } => {
-            let listener = floor::listen()?;
+        Command::BaselineServer { output } => {
+            let listener = baseline::listen()?;
             println!("{}", listener.local_addr()?);
-            Ok(floor::serve(listener, File::create(output)?)?)
+            Ok(baseline::serve(listener, File::create(output)?)?)
         }
-        Command::FloorAgency { address, file } => Ok(floor::send_file(address, &file)?),
+        Command::BaselineAgency { address, file } => Ok(baseline::send_file(address, &file)?),
     }
 }
 
@@ -115,12 +123,4 @@ fn measure(options: &Measure) -> Result<()> {
         println!("Written to {}", output.join("RESULTS.md").display());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_command_line_is_consistent() {
-        <super::Command as clap::CommandFactory>::command().debug_assert();
-    }
 }

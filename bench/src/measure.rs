@@ -1,4 +1,4 @@
-//! The one runner of all rows: the floor and ours in turn, and the figures of what they cost.
+//! The one runner of all rows: the baseline and ours in turn, and the figures of what they cost.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,6 +18,7 @@ use crate::figures::{Figures, figures};
 use crate::load::{self, Outcome};
 use crate::process::{Process, STORAGE, Server, ServerSettings, cpu_seconds_of_ended_children};
 use crate::rows::{Driver, Row};
+use crate::viewers;
 use crate::wire::Script;
 
 /// Shares of the batches, and the figures that say within how many milliseconds they are answered.
@@ -42,17 +43,17 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Runs a row: the floor, ours, the floor, ours … so that what disturbs the machine disturbs both.
+    /// Runs a row: the baseline, ours, the baseline, ours … so that what disturbs the machine disturbs both.
     pub fn row(&self, name: &str) -> Result<Vec<Figures>> {
         let row = Row::named(name)?;
         let agencies = self.agencies(&row)?;
         let runs = (0..self.pairs).map(|_| {
-            let floor = match row.driver {
+            let baseline = match row.driver {
                 Driver::Calls => None,
-                _ => Some(self.floor(&agencies).context("the floor")?),
+                _ => Some(self.baseline(&agencies).context("the baseline")?),
             };
             self.clean()?;
-            let run = self.lottery(&row, &agencies, floor)?;
+            let run = self.lottery(&row, &agencies, baseline)?;
             self.clean()?;
             Ok(run)
         });
@@ -91,11 +92,11 @@ impl Bench {
             agencies.authority = Some(Authority::new(self.folder.path())?);
         }
         for plan in Options::plan_of(&row.data)? {
-            let floor = Script::floor(&plan);
+            let baseline = Script::baseline(&plan);
             if row.driver == Driver::Clients {
                 let file = format!("agency-{}.csv", plan.agency);
                 agencies.files.push(self.folder.path().join(file));
-                fs::write(&agencies.files[agencies.plans.len()], &floor.bytes)?;
+                fs::write(&agencies.files[agencies.plans.len()], &baseline.bytes)?;
                 if let Some(authority) = &agencies.authority {
                     authority.write(&certificates::name(plan.agency as usize))?;
                 }
@@ -103,42 +104,51 @@ impl Bench {
                 let script = Script::of(row.dialect, &plan, row.batch_bets);
                 agencies.ours.push(script);
             }
-            agencies.floor.push(floor);
+            agencies.baseline.push(baseline);
             agencies.plans.push(plan);
         }
         Ok(agencies)
     }
 
-    /// Seconds of the floor.
-    fn floor(&self, agencies: &Agencies) -> Result<f64> {
+    /// Seconds of the baseline.
+    fn baseline(&self, agencies: &Agencies) -> Result<f64> {
         let program = std::env::current_exe()?;
-        let output = self.folder.path().join("floor.output");
+        let output = self.folder.path().join("baseline.output");
         let mut command = Command::new(&program);
-        command.arg("floor-server").arg(&output);
+        command.arg("baseline-server").arg(&output);
         let mut server = Process::start(command.stdout(Stdio::piped()), [])?;
         let stdout = server.0.stdout.take().context("no output")?;
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address)?;
         let address = address.trim();
         let address: SocketAddr = address.parse()?;
-        let outcome = agencies.run(&agencies.floor, address, 1, None, |_, file| {
+        let outcome = agencies.run(&agencies.baseline, address, 1, None, |_, file| {
             let mut command = Command::new(&program);
             command
-                .args(["floor-agency", &address.to_string()])
+                .args(["baseline-agency", &address.to_string()])
                 .arg(file);
             Process::start(&mut command, [])
         })?;
         drop(server);
-        let sent: usize = agencies.floor.iter().map(|script| script.bytes.len()).sum();
+        let sent: usize = agencies
+            .baseline
+            .iter()
+            .map(|script| script.bytes.len())
+            .sum();
         let stored = output.metadata()?.len() as usize;
         ensure!(stored == sent, "stored {stored} of {sent} bytes");
         fs::remove_file(output)?;
         Ok(outcome.elapsed.as_secs_f64())
     }
 
-    /// Runs a lottery, checks that every bet is stored, and leaves the storage. The floor took so many
+    /// Runs a lottery, checks that every bet is stored, and leaves the storage. The baseline took so many
     /// seconds.
-    pub fn lottery(&self, row: &Row, agencies: &Agencies, floor: Option<f64>) -> Result<Figures> {
+    pub fn lottery(
+        &self,
+        row: &Row,
+        agencies: &Agencies,
+        baseline: Option<f64>,
+    ) -> Result<Figures> {
         let mut command = Command::new(self.programs.join("server"));
         let summary = self.folder.path().join("strace.summary");
         if row.driver == Driver::Calls {
@@ -152,11 +162,12 @@ impl Bench {
             durability: row.durability,
             dialect: row.dialect,
             tls: agencies.authority.as_ref(),
+            has_board: row.has_viewers,
         };
         let server = Server::start(command, self.folder.path(), &settings)?;
         let clients_before = cpu_seconds_of_ended_children()?;
         let (address, tls) = (server.address, agencies.authority.as_ref());
-        let outcome = agencies.run(&agencies.ours, address, row.window, tls, |id, file| {
+        let start = |id: usize, file: &Path| {
             let mut command = Command::new(self.programs.join("client"));
             let settings = [
                 ("CLI_ID", id.to_string()),
@@ -171,7 +182,12 @@ impl Bench {
             command.current_dir(self.folder.path());
             let settings = settings.into_iter().chain(files.into_iter().flatten());
             Process::start(command.stdout(Stdio::null()), settings)
-        })?;
+        };
+        let run = || agencies.run(&agencies.ours, address, row.window, tls, start);
+        let outcome = match server.board {
+            Some(board) => viewers::watch(board, run)?,
+            None => run()?,
+        };
         let clients_cpu_seconds = cpu_seconds_of_ended_children()? - clients_before;
         let usage = server.usage()?;
         server.stop()?;
@@ -188,7 +204,9 @@ impl Bench {
         let (bets, seconds) = (sent as f64, outcome.elapsed.as_secs_f64());
         let kernel_share = (usage.kernel_seconds / usage.cpu_seconds).min(1.0);
         let mut run = figures([("bets/s", bets / seconds)]);
-        run.extend(figures(floor.map(|floor| ("× floor", seconds / floor))));
+        run.extend(figures(
+            baseline.map(|baseline| ("× baseline", seconds / baseline)),
+        ));
         run.extend(figures([
             ("server CPU, ns/bet", usage.cpu_seconds * 1e9 / bets),
             ("in the kernel, %", kernel_share * 100.0),
@@ -211,7 +229,7 @@ pub struct Agencies {
     pub plans: Vec<AgencyPlan>,
     files: Vec<PathBuf>,
     ours: Vec<Script>,
-    floor: Vec<Script>,
+    baseline: Vec<Script>,
     authority: Option<Authority>,
 }
 

@@ -88,8 +88,10 @@ pub struct ServerSettings<'a> {
     pub agencies: usize,
     pub durability: &'a str,
     pub dialect: Dialect,
-    /// Who signs the certificates of everybody; none: no TLS.
+    /// The authority of all certificates; `None`: no TLS.
     pub tls: Option<&'a Authority>,
+    /// Whether it serves the board.
+    pub has_board: bool,
 }
 
 /// The real server, running. It logs as it does by default, into a file.
@@ -97,6 +99,8 @@ pub struct Server {
     process: Process,
     log: PathBuf,
     pub address: SocketAddr,
+    /// Where the board is, if it was asked for.
+    pub board: Option<SocketAddr>,
     /// From its start to listening.
     pub start_time: Duration,
     usage_at_start: Usage,
@@ -117,24 +121,29 @@ impl Server {
             let names = ["TLS_CLIENT_CA", "TLS_CERT", "TLS_KEY"];
             names.into_iter().zip(tls.files(certificates::SERVER))
         });
+        let (dialect, has_board) = (settings.dialect.name(), settings.has_board);
+        let http = has_board.then(|| ("HTTP_PORT", "0".to_owned()));
         let settings = [
             ("SERVER_PORT", "0"),
             ("SERVER_BIND", "127.0.0.1"),
             ("SERVER_LISTEN_BACKLOG", BACKLOG),
-            ("SERVER_DIALECT", settings.dialect.name()),
+            ("SERVER_DIALECT", dialect),
             ("STORAGE_DIR", STORAGE),
             ("NUM_AGENCIES", &settings.agencies.to_string()),
             ("DURABILITY", settings.durability),
         ]
         .map(|(name, value)| (name, value.to_owned()));
         let settings = settings.into_iter().chain(tls.into_iter().flatten());
+        let settings = settings.chain(http);
         let started = Instant::now();
         // A configuration file of the user's would change the run; in the folder is none.
         let mut process = Process::start(command.current_dir(folder), settings)?;
-        let address = loop {
+        let (address, board) = loop {
             let logged = fs::read_to_string(&log)?;
-            if let Some(address) = listening_address(&logged) {
-                break address;
+            let address = listening_address(&logged, dialect);
+            let board = listening_address(&logged, "http");
+            if let Some(address) = address.filter(|_| board.is_some() == has_board) {
+                break (address, board);
             }
             let is_running = process.0.try_wait()?.is_none();
             ensure!(is_running, "the server did not start:\n{logged}");
@@ -146,6 +155,7 @@ impl Server {
             process,
             log,
             address,
+            board,
         })
     }
 
@@ -171,14 +181,15 @@ impl Server {
     }
 }
 
-/// Where the server says that it listens, once the line is whole.
-fn listening_address(log: &str) -> Option<SocketAddr> {
-    let (_, behind) = log.split_once("action: listen |")?;
-    let (line, _) = behind.split_once('\n')?;
-    let value = |key: &str| {
-        line.split(" | ")
-            .find_map(|field| field.trim().strip_prefix(key))
-    };
-    let (ip, port) = (value("ip: ")?, value("port: ")?);
-    format!("{ip}:{port}").parse().ok()
+/// Where the server says that it listens for this protocol, once the line is whole.
+fn listening_address(log: &str, protocol: &str) -> Option<SocketAddr> {
+    let (whole, _) = log.rsplit_once('\n')?;
+    whole.lines().find_map(|line| {
+        let (_, fields) = line.split_once("action: listen |")?;
+        let mut fields = fields.split(" | ");
+        let mut value = |key| fields.find_map(|field| field.strip_prefix(key));
+        let (ip, port) = (value("ip: ")?, value("port: ")?);
+        let address = format!("{ip}:{port}").parse().ok();
+        address.filter(|_| value("protocolo: ") == Some(protocol))
+    })
 }

@@ -1,4 +1,4 @@
-//! What is told of the runs: the targets and whether they are met, the table, the curves.
+//! The report: the targets and whether they are met, the table, the curves.
 
 use std::fs;
 use std::path::Path;
@@ -138,7 +138,7 @@ impl Findings {
         let page = format!(
             "# How fast it is\n\n\
              Made by `make bench`; running it again replaces this page. Every row was run {pairs} \
-             times, the floor and ours in turn; figures are medians, with the smallest and the largest \
+             times, the baseline and ours in turn; figures are medians, with the smallest and the largest \
              in parentheses. [How it is measured](../docs/PERFORMANCE.md#how-it-is-measured).\n\n\
              {machine}\n## Targets\n\n{targets}\n## Curves\n\n{images}## Rows\n\n{WORDS}\n{rows}\n"
         );
@@ -168,7 +168,7 @@ mod tests {
             let findings = Findings(vec![measured(name, values), few]);
             let table = findings.targets().unwrap();
             assert!(table.contains(expected), "{table}");
-            assert_eq!(table.matches("| – | not run |").count(), 17);
+            assert_eq!(table.matches("| – | not run |").count(), 18);
         }
     }
 }

@@ -11,9 +11,9 @@ pub const DURABILITIES: [&str; 3] = ["no", "everysec", "always"];
 /// What the words of a row's name mean.
 pub const WORDS: &str = include_str!("tables/words.md");
 
-/// The names of all rows, or of those of a quick run: what the targets need, and something of each
-/// curve; of these, those that contain a part that was asked for. What no name contains is a row's
-/// whole name. `start`, `store` and `handshakes` are no workloads, but [extras](crate::extras).
+/// All row names, or those of a quick run (what the targets need, and something of each curve), or of
+/// these those that contain one of `asked`. An argument that matches nothing is taken as a row.
+/// `start`, `store` and `handshakes` are [extras](crate::extras).
 pub fn names(is_quick: bool, asked: &[String]) -> csv::Result<Vec<String>> {
     let rows: Vec<(String, bool)> = table(include_str!("tables/rows.csv"))?;
     let is_part = |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part));
@@ -50,6 +50,8 @@ pub struct Row {
     pub dialect: Dialect,
     /// Whether they speak it over TLS.
     pub is_tls: bool,
+    /// Whether [viewers](crate::viewers) follow them.
+    pub has_viewers: bool,
 }
 
 impl Row {
@@ -63,6 +65,7 @@ impl Row {
             durability: "always",
             dialect: Dialect::Native,
             is_tls: false,
+            has_viewers: false,
         };
         for word in name.split('-') {
             let (letters, count) = word.split_at(word.find(char::is_numeric).unwrap_or(word.len()));
@@ -75,6 +78,7 @@ impl Row {
                 ("b", Some(bets)) => row.batch_bets = bets,
                 ("w", Some(window)) => row.window = window,
                 ("tls", None) => row.is_tls = true,
+                ("viewers", None) => row.has_viewers = true,
                 _ => {
                     let dialect = Dialect::ALL.into_iter().find(|known| known.name() == word);
                     let durability = DURABILITIES.into_iter().find(|known| *known == word);
@@ -113,7 +117,7 @@ mod tests {
     fn a_part_of_a_name_is_all_that_contain_it_or_a_row_of_its_own() {
         let asked = ["clients-x50", "start", "load-x7-no"].map(str::to_owned);
         let chosen = names(false, &asked).unwrap();
-        assert_eq!(chosen.len(), 6);
-        assert_eq!([&chosen[0], &chosen[5]], ["start", "load-x7-no"]);
+        assert_eq!(chosen.len(), 7);
+        assert_eq!([&chosen[0], &chosen[6]], ["start", "load-x7-no"]);
     }
 }

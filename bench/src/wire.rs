@@ -1,4 +1,4 @@
-//! What agencies say and hear, as bytes.
+//! What agencies send and receive, as bytes.
 //!
 //! A [`Script`] is all that one agency sends, made before any clock starts, and how it recognises
 //! the answers. The [load](crate::load) replays them.
@@ -8,11 +8,11 @@ use anyhow::{Result, anyhow, bail};
 use crate::datasets::{AgencyPlan, Bet};
 use crate::dialects::{self, BetFields, Dialect};
 
-/// Bytes of a frame of the floor; the last one of an agency may have fewer.
-pub const FLOOR_FRAME_BYTES: usize = 8192;
+/// Bytes of a frame of the baseline; the last one of an agency may have fewer.
+pub const BASELINE_FRAME_BYTES: usize = 8192;
 
-/// What the floor answers to a frame.
-pub const FLOOR_ANSWER: [u8; 2] = [0; 2];
+/// What the baseline answers to a frame.
+pub const BASELINE_ANSWER: [u8; 2] = [0; 2];
 
 /// Bytes of a batch at most, in the native protocol: the real client's bound.
 const BATCH_BYTES_MAX: usize = 8192;
@@ -50,9 +50,9 @@ pub struct Script {
     pub greeting_end: usize,
     /// Where each message ends that is answered by [`Answer::Stored`].
     pub ends: Vec<usize>,
-    /// Winners to be told at the end, if any are told.
+    /// Winners that the server must report at the end, if it reports any.
     pub winners: Option<u64>,
-    /// What it speaks; none in the [floor](crate::floor).
+    /// What it speaks; none in the [baseline](crate::baseline).
     dialect: Option<Dialect>,
 }
 
@@ -113,13 +113,13 @@ impl Script {
         }
     }
 
-    /// The bytes of the agency's file in frames, as the [floor](crate::floor) has them.
-    pub fn floor(plan: &AgencyPlan) -> Script {
+    /// The bytes of the agency's file in frames, as the [baseline](crate::baseline) has them.
+    pub fn baseline(plan: &AgencyPlan) -> Script {
         let mut bytes = Vec::new();
         let written = plan.write_csv(&mut bytes);
         written.expect("memory takes everything");
-        let frames = (0..bytes.len()).step_by(FLOOR_FRAME_BYTES);
-        let ends = frames.map(|start| bytes.len().min(start + FLOOR_FRAME_BYTES));
+        let frames = (0..bytes.len()).step_by(BASELINE_FRAME_BYTES);
+        let ends = frames.map(|start| bytes.len().min(start + BASELINE_FRAME_BYTES));
         Script {
             greeting_end: 0,
             ends: ends.collect(),
@@ -143,7 +143,7 @@ impl Script {
     /// no agency is told.
     pub fn take_answer(&self, came: &mut Vec<u8>) -> Result<Option<Answer>> {
         let (answer, bytes) = match (self.dialect, &came[..]) {
-            (None, [_, _, ..]) => (Answer::Stored, FLOOR_ANSWER.len()),
+            (None, [_, _, ..]) => (Answer::Stored, BASELINE_ANSWER.len()),
             (None, _) | (Some(Dialect::Native), [0, 9]) => return Ok(None),
             (Some(Dialect::Native), [0, 9, welcome @ ..]) => {
                 let Some((stored, _)) = welcome.split_first_chunk() else {
@@ -176,57 +176,4 @@ impl Script {
 /// The greeting of a native agency.
 pub fn hello(agency: u32) -> Vec<u8> {
     [[0, 8, 0, 1], agency.to_be_bytes()].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::datasets::Options;
-
-    fn script(dialect: Dialect, bets: u32, batch_bets: u32) -> Script {
-        let flags = format!("--agencies 3 --bets {bets}");
-        Script::of(dialect, &Options::plan_of(&flags).unwrap()[2], batch_bets)
-    }
-
-    #[test]
-    fn a_native_script_has_the_bytes_of_the_protocol() {
-        let expected = b"\0\x08\0\x01\0\0\0\x03\
-            \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x31\0\0\0\x03\
-            \0\0\0\x0eSantiago Pablo\0\0\0\x07Aguirre\
-            \x01\x2a\x8c\x32\xff\xff\xff\xff\xfc\x5b\xeb\x80\0\0\x1d\x96\
-            \0\x05\0\x06";
-        assert_eq!(script(Dialect::Native, 1, 125).bytes, expected);
-    }
-
-    #[test]
-    fn batches_and_windows_are_of_the_size_asked_for_and_messages_have_a_bound() {
-        let three = script(Dialect::Native, 25, 10);
-        let (all, ends) = (three.bytes.len(), &three.ends);
-        let found = [0, 1, 2, 3, 64].map(|messages| three.end_of_first(messages));
-        assert_eq!(found, [8, ends[0], ends[1], all, all]);
-        assert_eq!(ends[2] + 4, all);
-        let ends = script(Dialect::Native, 1000, u32::MAX).ends;
-        let sizes = ends.windows(2).map(|ends| ends[1] - ends[0]);
-        assert!((8000..=BATCH_BYTES_MAX).contains(&sizes.max().unwrap()));
-    }
-
-    #[test]
-    fn answers_are_taken_when_they_are_whole() {
-        let native = script(Dialect::Native, 1, 1);
-        for (bytes, expected) in [
-            (&b"\0\x02"[..], Answer::Stored),
-            (b"\0\x07\0\0\0\0\0\0\0\x01DNI.", Answer::Winners(1)),
-            (b"\0\x09\0\0\0\0\0\0\0\x05CRC.S", Answer::Welcome(5)),
-        ] {
-            for cut in 0..bytes.len() {
-                let answer = native.take_answer(&mut bytes[..cut].to_vec());
-                assert_eq!(answer.unwrap(), None);
-            }
-            let mut came = [bytes, b"\0"].concat();
-            assert_eq!(native.take_answer(&mut came).unwrap(), Some(expected));
-            assert_eq!(came, b"\0");
-        }
-        assert!(native.take_answer(&mut vec![0, 3, 0, 5]).is_err());
-        assert!(native.take_answer(&mut vec![1, 0]).is_err());
-    }
 }

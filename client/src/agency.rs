@@ -4,10 +4,9 @@
 //! Hello ──▶ Welcome ──▶ batches, a window of them at a time ──▶ AllBetsSent, RequestWinners ──▶ winners
 //! ```
 //!
-//! A broken connection costs nothing: the next Hello is answered with a count and a CRC of what is
-//! stored. The agency goes through as many of its own bets, checks that they are the same, and goes
-//! on behind them. The driver owns the socket: it asks [`Agency::advance`] what to do, sends what
-//! was put into its buffer, and hands in every reply.
+//! After a broken connection, Welcome counts the stored bets and gives their CRC. The agency compares
+//! its own first bets and continues after them. The driver owns the socket: it asks
+//! [`Agency::advance`] what to do, sends what was put into its buffer, and passes on every reply.
 
 use std::collections::VecDeque;
 
@@ -35,7 +34,7 @@ pub struct Agency<S> {
     number: u32,
     source: S,
     pace: Pace,
-    /// A bet, as a message has it, that was read and had no room in the last batch.
+    /// An encoded bet that did not fit into the last batch.
     next_bet: Vec<u8>,
     stage: Stage,
     /// The batches that wait for their answers, oldest first: their bets, and where in the source
@@ -43,21 +42,23 @@ pub struct Agency<S> {
     in_flight: VecDeque<(u32, u64)>,
     registered: u64,
     registered_bytes: u64,
-    /// Bets that the central may have, as far as this program knows: those that it told of, and
-    /// those that were sent to it. Unknown before the first Welcome.
+    /// The most bets the central can have from this program: counted by a Welcome, or sent. Unknown
+    /// before the first Welcome.
     sent: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Hello is to be said, and then was.
+    /// Hello must be sent.
     Greeting,
+    /// Hello was sent.
     Greeted,
     Betting,
-    /// The winners are to be asked for, and then were.
+    /// The winners must be requested.
     Asking {
         must_finish: bool,
     },
+    /// The winners were requested.
     Waiting,
     Done(Vec<u32>),
 }
@@ -78,11 +79,11 @@ pub enum Step {
 /// What a reply meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The central has so many bets already.
+    /// The central has this many bets already.
     Welcomed(u64),
-    /// The oldest batch without an answer is stored, which has so many bets.
+    /// The oldest unanswered batch, of this many bets, is stored.
     Registered(u32),
-    /// Everything is stored, and the draw is awaited. The driver tells this, as no reply does.
+    /// Everything is stored, and the draw is awaited. This comes from the driver, not from a reply.
     AwaitingDraw,
     /// The winners are known.
     Winners,
@@ -102,21 +103,21 @@ pub enum AgencyError {
         /// Bets of the batch that was probably meant.
         bets: Option<u32>,
     },
-    /// The central has bets of this agency, told of first, that are not the first of this source.
+    /// The central's bets of this agency, the first tally, are not the first bets of this source.
     #[error(
-        "the central has {} bets of this agency with CRC {}, and the first {} here have {}: \
-         nothing was sent; expected the same bets as before", .0.bets, .0.crc, .1.bets, .1.crc
+        "the central has {} bets of this agency with CRC {}, but the first {} here have CRC {}: \
+         nothing was sent; use the file of the first run", .0.bets, .0.crc, .1.bets, .1.crc
     )]
     OtherBets(Tally, Tally),
     /// Bets are registered that this program did not send, or the agency was taken over from it.
     #[error("another program runs as agency {0}; stop one of the two")]
     AnotherProgram(u32),
-    /// The agency finished earlier, with so many bets, and there are more now.
-    #[error("betting is closed with the first {0} bets, and there are more here")]
+    /// The agency finished earlier with this many bets, and there are more now.
+    #[error("betting is closed with the first {0} bets; the rows after them were not sent")]
     FinishedBefore(u64),
-    /// The central answered something that was not asked.
-    #[error("the central sent {0:?} out of turn")]
-    OutOfTurn(Reply),
+    /// The central sent this, which was not asked for.
+    #[error("the central sent {0} out of turn")]
+    OutOfTurn(&'static str),
 }
 
 impl AgencyError {
@@ -162,7 +163,7 @@ impl<S: BetSource> Agency<S> {
         self.registered_bytes
     }
 
-    /// Whether the central has welcomed the agency on this connection.
+    /// Whether the central has answered Hello on this connection.
     pub fn is_identified(&self) -> bool {
         !matches!(self.stage, Stage::Greeting | Stage::Greeted)
     }
@@ -184,8 +185,8 @@ impl<S: BetSource> Agency<S> {
         self.next_bet.clear();
     }
 
-    /// Adds to `out` what is to be sent next, and says what to do then. Fails when the bets cannot
-    /// be read.
+    /// Adds what must be sent next to `out`, and returns what to do then. Fails when the bets cannot be
+    /// read.
     pub fn advance(&mut self, out: &mut Vec<u8>) -> Result<Step, AgencyError> {
         match &self.stage {
             Stage::Greeting => {
@@ -228,12 +229,12 @@ impl<S: BetSource> Agency<S> {
                     self.registered_bytes = end;
                     Ok(News::Registered(bets))
                 }
-                _ => Err(AgencyError::OutOfTurn(reply)),
+                _ => Err(AgencyError::OutOfTurn(name(&reply))),
             },
         }
     }
 
-    /// The most winners that the central can truthfully tell of.
+    /// The most winners that the central can truthfully report.
     pub fn winners_max(&self) -> u64 {
         let in_flight = self.in_flight.iter().map(|(bets, _)| u64::from(*bets));
         self.registered + in_flight.sum::<u64>()
@@ -311,5 +312,17 @@ impl<S: BetSource> Agency<S> {
             tally.add(1, &encoding);
         }
         Ok(tally)
+    }
+}
+
+/// A reply's name in the protocol.
+fn name(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Welcome(_) => "Welcome",
+        Reply::Stored => "RegisterBetOk",
+        Reply::Winners(_) => "InformWinners",
+        Reply::Status(_) => "StatusReport",
+        Reply::Refused(_) => "RegisterBetFailed",
+        Reply::Finished | Reply::DrawHeld => "a message of another dialect",
     }
 }

@@ -6,7 +6,6 @@ use std::io;
 use std::path::PathBuf;
 
 use lottery_core::bet::Bet;
-use lottery_core::encoding;
 use thiserror::Error;
 
 pub use csv_file::{CsvFile, RowError};
@@ -17,53 +16,46 @@ pub trait BetSource {
     /// Goes back to the first bet. Fails when the source cannot be read.
     fn rewind(&mut self) -> Result<(), SourceError>;
 
-    /// Hands the next bet to `take` and gives back what that makes of it, or `None` after the last
-    /// bet. What is no valid bet is reported and left out. Fails when the source cannot be read.
+    /// Passes the next bet to `take` and returns its result; `None` after the last bet. Invalid rows
+    /// are reported and skipped. Fails when the source cannot be read.
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError>;
 
-    /// How many rows were no valid bets, as far as the source was read.
+    /// Invalid rows so far.
     fn rejected(&self) -> u64;
 
-    /// Bytes of the source before the bet given last, or, behind the last one, all of them.
+    /// Bytes of the source before the last bet that was passed; its length after the last of all.
     fn offset(&self) -> u64 {
         0
     }
 }
 
-/// Why the next bet cannot be had.
+/// Why there is no next bet.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// This file cannot be read.
     #[error("{}: {}", .0.display(), .1)]
     Read(PathBuf, io::Error),
-    /// This file has rows, and none of them is a bet: it is another file than was meant.
+    /// This file has rows, and none of them is a bet: it is the wrong file.
     #[error("no row of {} is a bet: {}", .0.display(), .1)]
     NoBets(PathBuf, String),
 }
 
 /// The bet of an agency that has a single one.
-pub(crate) struct SingleBet {
-    encoding: Vec<u8>,
+pub(crate) struct SingleBet<'a> {
+    pub bet: Bet<'a>,
     is_taken: bool,
 }
 
-impl SingleBet {
-    pub fn new(bet: &Bet<'_>) -> SingleBet {
-        let mut encoding = Vec::new();
-        encoding::encode(bet, &mut encoding);
+impl<'a> From<Bet<'a>> for SingleBet<'a> {
+    fn from(bet: Bet<'a>) -> SingleBet<'a> {
         SingleBet {
-            encoding,
+            bet,
             is_taken: false,
         }
     }
-
-    pub fn bet(&self) -> Bet<'_> {
-        let bet = encoding::decode(&self.encoding).and_then(|(_, bet)| bet.ok());
-        bet.expect("it was a valid bet that was encoded")
-    }
 }
 
-impl BetSource for SingleBet {
+impl BetSource for SingleBet<'_> {
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.is_taken = false;
         Ok(())
@@ -71,7 +63,7 @@ impl BetSource for SingleBet {
 
     fn next_bet<T>(&mut self, take: impl FnOnce(&Bet<'_>) -> T) -> Result<Option<T>, SourceError> {
         let is_first = !std::mem::replace(&mut self.is_taken, true);
-        Ok(is_first.then(|| take(&self.bet())))
+        Ok(is_first.then(|| take(&self.bet)))
     }
 
     fn rejected(&self) -> u64 {

@@ -13,7 +13,6 @@ use lottery_program::values::{Parsed, duration, level, number, text, timeout, wh
 use serde_yaml::Value;
 
 use crate::agency::Pace;
-use crate::bet_source::SingleBet;
 
 /// The client's configuration. Fields are named after the settings: `batch_max_amount` is
 /// `batch.maxAmount` in the file, and `CLI_BATCH_MAXAMOUNT` in the environment.
@@ -38,7 +37,7 @@ pub struct Config {
     /// Bets in a message
     #[arg(default_value = "125", value_parser = whole(1..=u32::MAX))]
     batch_max_amount: u32,
-    /// Messages unanswered at once: 4096 are 32 MiB
+    /// Unanswered messages, at most (1 to 4096; 4096 take 32 MiB)
     #[arg(default_value = "128", value_parser = whole(1..=4096_usize))]
     batch_window: usize,
     /// First names
@@ -76,13 +75,13 @@ pub struct Network {
     /// For reconnecting without progress before giving up
     #[arg(default_value = "60s", value_parser = duration)]
     pub retry_timeout: Duration,
-    /// Who signs the central's certificate; set with the next two, or not at all
+    /// CA of the central's certificate; set with the next two, or not at all
     #[arg(value_parser = text::<PathBuf>(PEM))]
     pub tls_ca: Option<PathBuf>,
     /// The agency's certificate
     #[arg(value_parser = text::<PathBuf>(PEM))]
     pub tls_cert: Option<PathBuf>,
-    /// Its key
+    /// The agency's key
     #[arg(value_parser = text::<PathBuf>(PEM))]
     pub tls_key: Option<PathBuf>,
     /// The central's name in its certificate [default: the host of server.address]
@@ -122,7 +121,7 @@ const FILE: SettingsFile = SettingsFile {
     ],
 };
 
-/// What the log tells first.
+/// What the log has first.
 const LOGGED_FIRST: [&str; 5] = [
     "id",
     "server_address",
@@ -175,7 +174,10 @@ impl Config {
     }
 
     /// The bet of mode single-bet, or the complaint about the first field that is not valid.
-    pub(crate) fn single_bet(&self, settings: &Settings) -> Result<Option<SingleBet>, Complaint> {
+    pub(crate) fn single_bet<'a>(
+        &self,
+        settings: &'a Settings,
+    ) -> Result<Option<Bet<'a>>, Complaint> {
         if self.mode != Mode::SingleBet {
             return Ok(None);
         }
@@ -194,7 +196,7 @@ impl Config {
             };
             settings.complaint(at_fault, invalid.field.expected())
         })?;
-        Ok(Some(SingleBet::new(&bet)))
+        Ok(Some(bet))
     }
 }
 
@@ -219,19 +221,19 @@ fn flatten(path: &str, value: &Value, entries: &mut Entries) -> Result<(), Strin
         Value::Mapping(mapping) => {
             for (key, value) in mapping {
                 let key = key.as_str();
-                let key = key.ok_or_else(|| format!("a key under {path:?} is no text"))?;
+                let key = key.ok_or_else(|| format!("a key under {path:?} is not a string"))?;
                 let dot = if path.is_empty() { "" } else { "." };
                 flatten(&format!("{path}{dot}{key}"), value, entries)?;
             }
             return Ok(());
         }
         Value::Null if path.is_empty() => return Ok(()),
-        _ if path.is_empty() => return Err("no keys".to_owned()),
+        _ if path.is_empty() => return Err("not a mapping".to_owned()),
         Value::Null => String::new(),
         Value::Bool(value) => value.to_string(),
         Value::Number(value) => value.to_string(),
         Value::String(value) => value.clone(),
-        _ => return Err(format!("{path:?} has no single value")),
+        _ => return Err(format!("{path:?} must be a single value")),
     };
     entries.insert(path.to_owned(), text);
     Ok(())

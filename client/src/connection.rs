@@ -29,16 +29,16 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// What went wrong between here and the central.
 #[derive(Debug, Error)]
 pub enum ConnectionError {
-    #[error("connecting to {0}: {1}")]
+    #[error("no server answers at {0}: {1}")]
     Connect(String, io::Error),
-    #[error("the connection to the central broke: {0}")]
+    #[error("lost the connection to the central: {0}")]
     Broken(#[from] io::Error),
     #[error("the central closed the connection")]
     Closed,
     /// It did not answer, or did not read.
     #[error("the central did not answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// It sent what is no message, or contradicts itself.
+    /// It sent an invalid message, or one that contradicts another.
     #[error("the central sent no valid message: {0}")]
     Invalid(#[from] Refusal),
     #[error("{0:#}")]
@@ -48,7 +48,7 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
-    /// Whether another connection may fare better.
+    /// Whether another attempt may succeed.
     pub fn is_passing(&self) -> bool {
         use ConnectionError::{Invalid, Tls, TlsSettings};
         !matches!(self, Invalid(_) | TlsSettings(_) | Tls(_))
@@ -78,13 +78,13 @@ pub struct Connection {
     signals: Signals,
     inbox: Inbox,
     buffer: Box<[u8]>,
-    /// The part of the buffer that was read and not looked at.
+    /// The part of the buffer that was read and not parsed yet.
     unread: Range<usize>,
 }
 
 impl Connection {
-    /// Connects `client` to the first of the central's addresses that answers, within the time of an
-    /// answer.
+    /// Connects `client` to the first of the central's addresses that answers, within the answer
+    /// timeout.
     pub fn open(
         client: u32,
         network: &Network,
@@ -116,7 +116,7 @@ impl Connection {
         Instant::now().checked_add(self.timeout)
     }
 
-    /// Sends all of `bytes` within the time of an answer, and empties it.
+    /// Sends all of `bytes` within the answer timeout, and empties it.
     pub fn send(&mut self, bytes: &mut Vec<u8>) -> Result<(), ConnectionError> {
         let deadline = self.deadline();
         let mut sent = 0;
@@ -132,7 +132,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what there is, at least a byte; nothing when the central has closed the connection.
+    /// Reads at least one byte; an empty slice at the end of the stream.
     pub fn read(&mut self, deadline: Option<Instant>) -> Result<&[u8], ConnectionError> {
         self.unread = 0..0;
         let read = self.when_ready(PollFlags::IN, deadline, |stream, buffer| {
@@ -145,9 +145,8 @@ impl Connection {
         Ok(&self.buffer[..read])
     }
 
-    /// Waits for the next reply, until the deadline for the whole of it. Without one, it may take as
-    /// long as it likes to begin, and has the time of an answer from there on. An InformWinners may
-    /// tell of at most `winners_max` winners.
+    /// Waits for the next reply until the deadline. Without one, waits for its first byte for ever and
+    /// then for the answer timeout. An InformWinners may have at most `winners_max` winners.
     pub fn receive(
         &mut self,
         mut deadline: Option<Instant>,
@@ -184,7 +183,7 @@ impl Connection {
         mut io: impl FnMut(&mut dyn Stream, &mut [u8]) -> io::Result<usize>,
     ) -> Result<usize, ConnectionError> {
         self.signals.check()?;
-        // A peer that always has one more byte is not waited for any longer either.
+        // Checked before each attempt, so that a peer that drips bytes cannot extend it.
         let mut is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
         while !is_late {
             match io(&mut *self.stream, &mut self.buffer) {
@@ -224,7 +223,7 @@ fn connect(
     let stream: Box<dyn Stream> = match session {
         None => Box::new(own),
         Some(session) => {
-            // Who waits for this thread gives up before; these end the thread itself.
+            // The caller gives up earlier; these only make sure that this thread ends.
             socket.set_read_timeout(Some(timeout * 2))?;
             socket.set_write_timeout(Some(timeout * 2))?;
             let mut tls = StreamOwned::new(session, own);

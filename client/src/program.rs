@@ -9,7 +9,7 @@ use lottery_program::log::start_beside;
 use lottery_program::{Complaint, EXIT_FAILURE, VERSION};
 
 use crate::agency::{Agency, AgencyError, News};
-use crate::bet_source::{BetSource, CsvFile, RowError};
+use crate::bet_source::{BetSource, CsvFile, RowError, SingleBet};
 use crate::config::{Config, Mode};
 use crate::connection::ConnectionError;
 use crate::progress::{self, Progress};
@@ -38,9 +38,9 @@ pub fn run() -> ExitCode {
             (Mode::Echo, _) => echo::run(&config, &signals)
                 .map(|()| ExitCode::SUCCESS)
                 .map_err(RunError::from),
-            (_, Some(bet)) => bet_all(&config, bet, &signals, |news, agency| {
+            (_, Some(bet)) => bet_all(&config, SingleBet::from(bet), &signals, |news, agency| {
                 if let News::Registered(_) = news {
-                    log_lines::bet_sent(&agency.source().bet());
+                    log_lines::bet_sent(&agency.source().bet);
                 }
             }),
             (_, None) => {

@@ -8,8 +8,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause, before jitter.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// How long a connection lasts that nobody takes over: a second program of the same agency would be
-/// back after the longest pause.
+/// A connection that lasts this long was not taken over: the other client would be back by then.
 pub const STEADY: Duration = Duration::from_secs(5);
 
 /// Exponential backoff with jitter, for as long as there is progress.

@@ -23,7 +23,7 @@ const WINDOW: usize = 128;
 /// A paced agency sends a bet in a batch for so many bytes of its file, so that it is seen to move.
 const BYTES_PER_BET: u64 = 8000;
 
-/// Takes part in the lottery at `address` and gives back the winners. `day` hears of each step.
+/// Takes part in the lottery at `address` and gives back the winners. `day` shows each step.
 pub fn run(
     number: u32,
     options: &Options,
@@ -34,7 +34,7 @@ pub fn run(
 ) -> Result<Vec<u32>> {
     let path = options.data_file(number);
     let file_bytes = path.metadata()?.len().max(1);
-    // They finish one after the other, the last when the time is over.
+    // They finish one after the other, the last at the end of the time.
     let share = 0.5 + 0.5 * f64::from(number) / f64::from(options.agencies);
     let duration = options.pace.mul_f64(share);
     let (bets, window) = match duration {

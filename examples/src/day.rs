@@ -1,4 +1,4 @@
-//! How far everybody is, and what is shown of it: bars on a terminal, lines elsewhere, a table at the end.
+//! The agencies' progress and how it is shown: bars on a terminal, lines elsewhere, a table at the end.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,9 +9,10 @@ use client::agency::News;
 use client::bet_source::RowError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::central::WINNING_NUMBER;
 use crate::{Options, stop};
 
-/// Up to so many troubles, rows that are no bets are told of; a file may have a thousand.
+/// Once there are so many troubles, no more invalid rows are added; a file may have a thousand.
 const TROUBLES_MAX: usize = 5;
 
 /// How many winners fit into a line of 60 columns.
@@ -115,7 +116,7 @@ impl Day {
         }
     }
 
-    /// A row of an agency's file is no bet, and left out.
+    /// A row of an agency's file is invalid and skipped.
     pub fn row_rejected(&mut self, error: &RowError) {
         if self.troubles.len() < TROUBLES_MAX {
             self.troubles.push(error.to_string());
@@ -140,13 +141,13 @@ impl Day {
     }
 
     /// The table, the number drawn, and who won.
-    pub fn results(&self, number_drawn: u32) -> String {
+    pub fn results(&self) -> String {
         let mut text = String::from("\nagency      bets  winners      time        rate\n");
         for (number, agency) in (1..).zip(&self.agencies) {
             text += &row(&number, std::slice::from_ref(agency));
         }
         text += &row(&"total", &self.agencies);
-        text += &format!("\nnumber drawn: {number_drawn}\n");
+        text += &format!("\nnumber drawn: {WINNING_NUMBER}\n");
         for (number, agency) in (1..).zip(&self.agencies) {
             let winners = agency.winners.as_deref().unwrap_or_default();
             let lines = winners.chunks(WINNERS_PER_LINE).map(|line| {

@@ -1,8 +1,7 @@
 //! `make run`: the whole lottery on this machine in one process, with real sockets. The central's event loop
-//! has the main thread, each agency a thread of its own. Their logs go to nobody: [`day`] shows how far they are.
+//! has the main thread, each agency a thread of its own. They log nothing: [`day`] shows their progress.
 //!
-//! Everything ends by SIGTERM, as the two programs do. Whoever sees that the run is over, or cannot go on,
-//! raises it ([`stop`]), so Ctrl-C is no special case.
+//! Everything ends by SIGTERM, also when the run is over ([`stop`]); so Ctrl-C is no special case.
 
 mod agency;
 mod central;
@@ -19,7 +18,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use client::signals::Signals;
-use lottery_core::bet::NUMBER_MAX;
 use lottery_program::values::{duration, whole};
 use lottery_program::{Complaint, VERSION};
 use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM};
@@ -48,9 +46,6 @@ struct Options {
     /// Spreads the bets over this time, such as 10s; 0: as fast as possible
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
     pace: Duration,
-    /// The number drawn
-    #[arg(long, value_name = "N", default_value = "7574", value_parser = whole(0..=NUMBER_MAX))]
-    winning_number: u32,
     /// Stores in this folder and keeps it [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -73,7 +68,7 @@ fn main() -> ExitCode {
         hold(&options, &day)?;
         let day = lock(&day);
         let text = match (day.is_complete(), day.troubles.is_empty()) {
-            (true, _) => day.results(options.winning_number) + WHERE_TO_GO_ON,
+            (true, _) => day.results() + WHERE_TO_GO_ON,
             (false, true) => "Stopped by a signal before the draw.\n".to_owned(),
             (false, false) => String::new(),
         };
@@ -86,7 +81,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Holds the lottery. Nothing of it is left then but the folder to keep.
+/// Holds the lottery. Leaves nothing but the folder to keep.
 fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     // From here on a signal ends the run and not the program, so that the folder is removed.
     let signals = Signals::listen().context("listening for signals")?;

@@ -1,5 +1,4 @@
-//! Completions for shells and man pages, which a program writes instead of doing its job. `make dist` builds
-//! the programs with the feature `documents` for that; nobody else needs it in them.
+//! Writes completions and man pages instead of running. Only `make dist` builds with this feature.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +11,7 @@ use crate::Complaint;
 /// The variable that names the folder to write to.
 pub const FOLDER: &str = "LOTTERY_DOCUMENTS";
 
-/// Writes the documents of `command` into `folder`, and says so, or why not.
+/// Writes the documents of `command` into `folder`; returns what to print.
 pub fn write(command: Command, folder: &Path) -> Complaint {
     match write_all(command, folder) {
         Ok(()) => Complaint {

@@ -1,15 +1,16 @@
-//! What the programs share at their edge with the person who runs them. Nothing here knows what a bet
-//! is.
+//! What all programs share: settings, exit codes, the log. Nothing here knows what a bet is.
 //!
 //! A program has one line to say why it does not do what it was asked to, on standard error, and an
 //! exit code that tells a mistake of the user's from a failure: [`run`] and [`Complaint`].
 //!
+//! * [`files`]: opening what a user names.
 //! * [`settings`]: file, environment and flags, and the complaint about a value.
 //! * [`values`]: what values may be: numbers, durations, sizes, levels.
-//! * [`log`]: the log, which never waits, and values that are safe inside a log line.
+//! * [`log`]: the log, which never blocks, and values that are safe inside a log line.
 
 #[cfg(feature = "documents")]
 mod documents;
+pub mod files;
 pub mod log;
 pub mod settings;
 pub mod values;
@@ -29,14 +30,14 @@ pub const EXIT_FAILURE: u8 = 1;
 /// Exit code of a program that was configured wrongly and did not begin.
 pub const EXIT_CONFIGURATION: u8 = 2;
 
-/// How long a program that ends waits for the reader of its log.
+/// How long a program waits at its end until its log is written.
 const FLUSH_AT_END: Duration = Duration::from_millis(300);
 
-/// Why a program ends without having done a job.
+/// Why a program ends without having done its job.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Complaint {
-    /// 0 for who asked for nothing but a text, such as that of `--help`.
+    /// 0 for `--help` and `--version`.
     code: u8,
     text: String,
 }
@@ -63,7 +64,7 @@ impl From<anyhow::Error> for Complaint {
     fn from(error: anyhow::Error) -> Complaint {
         let mut text = error.to_string();
         for cause in error.chain().skip(1).map(ToString::to_string) {
-            // Some errors tell of their cause themselves.
+            // Some errors contain their cause.
             if !text.ends_with(&cause) {
                 text = format!("{text}: {cause}");
             }
@@ -91,7 +92,7 @@ impl From<clap::Error> for Complaint {
     }
 }
 
-/// The log is wanted most when the job panics.
+/// Also when the job panics, which is when the log matters most.
 struct FlushAtEnd;
 
 impl Drop for FlushAtEnd {
@@ -100,7 +101,7 @@ impl Drop for FlushAtEnd {
     }
 }
 
-/// Runs a program's job, and tells what came of it.
+/// Runs a program's job, prints its complaint and returns its exit code.
 pub fn run(name: &str, job: impl FnOnce() -> Result<ExitCode, Complaint>) -> ExitCode {
     let flush = FlushAtEnd;
     let result = job();

@@ -1,8 +1,8 @@
 //! The log: lines `YYYY-MM-DD HH:MM:SS LEVEL [target] action: NAME | result: RESULT | key: value | …`
 //! on standard output, times in UTC.
 //!
-//! Logging never waits, unless asked to for a moment, and never gives up. A line goes into a queue in memory, and a
-//! thread writes it from there: that thread may block on a reader that stalls, and nothing else does.
+//! Logging never blocks and never stops trying. Lines go into a queue in memory, from where a thread writes
+//! them: only that thread blocks on a reader that stalls, or whoever asks for a [`flush`].
 
 mod queue;
 
@@ -10,6 +10,7 @@ use std::fmt::{self, Display, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -24,28 +25,25 @@ use queue::{Queue, Rank};
 const TIMESTAMP: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
-/// Actions that happen a few times a day, and that the log tells whatever else it must leave out.
-/// `close_` begins several.
-const MILESTONES: [&str; 6] = [
-    "agencia_lista ",
-    "sorteo ",
-    "resumen ",
-    "signal_received ",
-    "close_",
-    "shutdown ",
-];
+/// Rare actions of every program, dropped last. `close_` begins several.
+const ENDING: [&str; 3] = ["signal_received", "close_", "shutdown"];
 
-/// How long a line that a crash must not take with it may keep its program waiting.
+/// Those of this program.
+static MILESTONES: OnceLock<&[&str]> = OnceLock::new();
+
+/// How long to wait for a line that a crash must not lose.
 const MOMENT: Duration = Duration::from_millis(100);
 
 static QUEUE: Queue = Queue::new();
 
-/// Starts the log: lines of `level` and above go to standard output.
+/// Starts the log: lines of `level` and above go to standard output. Lines of actions whose names
+/// begin with one of `milestones` happen a few times a day and are dropped last.
 ///
 /// # Errors
 ///
 /// When the log was started before, or no thread can be.
-pub fn start(level: LevelFilter) -> Result<()> {
+pub fn start(level: LevelFilter, milestones: &'static [&'static str]) -> Result<()> {
+    MILESTONES.get_or_init(|| milestones);
     start_beside(level, |write| write())
 }
 
@@ -78,7 +76,7 @@ pub fn flush(within: Duration) -> bool {
     QUEUE.wait_until_written(within)
 }
 
-/// Lines left out so far, because there was no room for them.
+/// Lines dropped so far for lack of room.
 pub fn lines_lost() -> u64 {
     QUEUE.lines_lost()
 }
@@ -110,7 +108,12 @@ fn format_line(level: Level, target: &str, event: &str) -> String {
 
 fn rank(level: Level, event: &str) -> Rank {
     let action = event.strip_prefix("action: ").unwrap_or_default();
-    if MILESTONES.iter().any(|name| action.starts_with(name)) {
+    let own = MILESTONES.get().copied().unwrap_or_default();
+    if ENDING
+        .iter()
+        .chain(own)
+        .any(|name| action.starts_with(name))
+    {
         Rank::Milestone
     } else if level <= Level::Warn {
         Rank::Trouble
@@ -129,7 +132,7 @@ fn rank(level: Level, event: &str) -> Rank {
 #[derive(Clone, Copy, Debug)]
 pub struct Value<T>(pub T);
 
-/// Characters of a value that are written; of a longer one an ellipsis tells.
+/// Characters of a value that are written; a longer one ends with an ellipsis.
 const VALUE_CHARS_MAX: usize = 1024;
 
 impl<T: Display> Display for Value<T> {
@@ -154,6 +157,7 @@ mod tests {
 
     #[test]
     fn a_line_is_that_of_the_design_and_milestones_outrank_levels() {
+        MILESTONES.set(&["sorteo "]).unwrap();
         for (level, action, ranked) in [
             (Level::Info, "listen", Rank::Ordinary),
             (Level::Info, "sorteo", Rank::Milestone),

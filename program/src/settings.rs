@@ -9,18 +9,18 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::path::Path;
-use std::{env, fs, io};
+use std::{env, io};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::Complaint;
+use crate::files::open_regular;
 
 const CONFIG: &str = "config";
 
-/// The longest settings file. Some keys and comments have a few thousand bytes; what is longer is
-/// another kind of file.
+/// The longest settings file; real ones have a few thousand bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Keys and their values.
@@ -29,7 +29,7 @@ pub type Entries = HashMap<String, String>;
 /// A program's settings file.
 #[derive(Debug)]
 pub struct SettingsFile {
-    /// The file that is read when it is there and no other is named.
+    /// The file that is read if it exists and no other is named.
     pub default_path: &'static str,
     /// What such a file is, for complaints.
     pub expected: &'static str,
@@ -49,7 +49,7 @@ pub struct Settings {
     /// The command line, for what is no setting.
     pub flags: ArgMatches,
     settings: Vec<Setting>,
-    /// All that the environment may have.
+    /// The names of all variables that are settings.
     variables: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ struct Setting {
     place: String,
 }
 
-/// Settings as they are when nobody sets any, for who needs no file. No field of `T` may be required.
+/// The defaults. No field of `T` may be required.
 pub fn defaults<T: Args>() -> T {
     let command = T::augment_args(Command::new(CONFIG).no_binary_name(true));
     let matches = command.try_get_matches_from::<_, OsString>([]);
@@ -83,7 +83,7 @@ impl SettingsFile {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(T, Settings), Complaint> {
         let (typed, variables) = self.declare::<T>();
-        // Texts first: what a value must be counts only for the layer that wins.
+        // Texts first: only the value of the layer that wins is parsed and checked.
         let as_text = |arg: &Arg| {
             let arg = arg.clone().required(false).allow_hyphen_values(true);
             arg.value_parser(value_parser!(String))
@@ -192,15 +192,11 @@ fn variable_of(arg: &Arg) -> Option<String> {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let metadata = fs::metadata(path)?;
-    // Opening a pipe would wait for who writes into it.
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > FILE_BYTES_MAX {
+    let file = open_regular(path)?;
+    if file.metadata()?.len() > FILE_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    fs::read_to_string(path)
+    io::read_to_string(file)
 }
 
 impl Settings {
@@ -219,7 +215,7 @@ impl Settings {
         self.of(field).text.as_deref()
     }
 
-    /// The complaint about a field's value, where what is wrong with it shows only later.
+    /// The complaint about a value that turns out wrong after parsing.
     pub fn complaint(&self, field: &str, expected: &str) -> Complaint {
         self.of(field).complaint(expected)
     }
@@ -260,7 +256,7 @@ impl Settings {
         }
     }
 
-    /// The complaint about a value that clap did not take.
+    /// The complaint about a value that clap rejected.
     fn explain(&self, error: clap::Error) -> Complaint {
         let flag = match error.get(ContextKind::InvalidArg) {
             Some(ContextValue::String(usage)) => usage.trim_start_matches("--").split(' ').next(),
@@ -298,7 +294,7 @@ impl Setting {
     }
 }
 
-/// Suggests `--server-port` to who types `--port`; clap itself only knows of typing errors.
+/// Suggests `--server-port` for `--port`; clap only catches typos.
 fn suggest(mut error: clap::Error, command: &Command) -> clap::Error {
     if let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) {
         let end = unknown.replacen("--", "-", 1);
@@ -311,7 +307,7 @@ fn suggest(mut error: clap::Error, command: &Command) -> clap::Error {
     error
 }
 
-/// The name that differs least, if no more than every fourth character does.
+/// The closest name, if at most a quarter of its characters differ.
 fn likest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
     let edits = |known: &str| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase());
     let likest = known.into_iter().min_by_key(|known| edits(known))?;

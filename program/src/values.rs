@@ -1,4 +1,4 @@
-//! What values may be: parsers for clap, each of which says what it expects of text that is not good.
+//! What values may be: parsers for clap, each of which says what it expects instead of invalid text.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

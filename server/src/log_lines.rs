@@ -16,6 +16,9 @@ use lottery_core::store::{CommitError, DrawRecord, Recovery};
 use lottery_program::log::Value;
 use signal_hook::low_level::signal_name;
 
+/// How the lines begin that are dropped last: what happens a few times a day.
+pub const MILESTONES: [&str; 3] = ["agencia_lista ", "sorteo ", "resumen "];
+
 /// A batch is stored, whose bets have these DNIs and numbers. One that came alone is always told, those
 /// of a larger batch only at DEBUG.
 pub fn batch_stored(bets: &[(u32, u32)]) {

@@ -36,7 +36,7 @@ pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 pub fn run(config: &Config, settings: &Settings) -> Result<()> {
     let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
-    log::start(config.logging_level)?;
+    log::start(config.logging_level, &log_lines::MILESTONES)?;
     log_lines::configured(&Config::as_logged(settings));
     settings.warn_of_misspelt();
     log_lines::starting(

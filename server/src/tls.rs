@@ -4,10 +4,12 @@
 //! it has the key. The certificate's DNS name says who the peer is; nothing that it says later can change
 //! that.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
+use lottery_program::files::open_regular;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
@@ -119,7 +121,7 @@ fn config(
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, TlsError> {
     let chain = read_all("TLS_CERT", &files.certificate)?;
-    let key = expect_regular(&files.key).and_then(|()| PrivateKeyDer::from_pem_file(&files.key));
+    let key = open(&files.key).and_then(PrivateKeyDer::from_pem_reader);
     let key = key.map_err(unreadable("TLS_KEY", &files.key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -166,7 +168,7 @@ fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
 }
 
 fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>, TlsError> {
-    let found = expect_regular(path).and_then(|()| T::pem_file_iter(path));
+    let found = open(path).map(T::pem_reader_iter);
     let found = found.and_then(Iterator::collect::<Result<Vec<T>, _>>);
     let found = found.and_then(|found| match found.is_empty() {
         true => Err(pem::Error::NoItemsFound),
@@ -175,13 +177,9 @@ fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>, 
     found.map_err(unreadable(setting, path))
 }
 
-/// A pipe would keep the server waiting, and a device may have no end.
-fn expect_regular(path: &Path) -> Result<(), pem::Error> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err(pem::Error::Io(io::Error::other("it is no regular file"))),
-        Err(error) => Err(pem::Error::Io(error)),
-    }
+fn open(path: &Path) -> Result<BufReader<File>, pem::Error> {
+    let file = open_regular(path).map_err(pem::Error::Io)?;
+    Ok(BufReader::new(file))
 }
 
 fn unreadable(setting: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> TlsError {

@@ -19,11 +19,11 @@ fn bad_rows() -> [(String, &'static str); 4] {
         ),
         (
             format!("\"Ana\r\n{QUOTED}\""),
-            "a field in quotes goes on to line LAST, expected",
+            "a quoted field spans lines FIRST to LAST; a bet is one line",
         ),
         (
             format!("\"Ana,{}Eva,\"Sosa\",7", QUOTED.repeat(200)),
-            "a quote is not closed, so everything up to line LAST is left out",
+            "unclosed quote; skipped up to line LAST",
         ),
     ]
 }
@@ -40,6 +40,7 @@ fn bad_rows_are_reported_and_left_out_and_the_exit_code_tells() {
         let line = 1 + rows.lines().count();
         rows += &format!("{bad}\r\n");
         let reason = reason.replace("LAST", &rows.lines().count().to_string());
+        let reason = reason.replace("FIRST", &line.to_string());
         reports.push(format!(
             "action: leer_apuesta | result: fail | archivo: {path} | linea: {line} | error: {reason}"
         ));

@@ -61,7 +61,7 @@ fn no_more_batches_than_the_window_are_without_an_answer() {
 
 /// Expects that an agency gave up its central: it says so once, and before that only that it tries.
 fn expect_given_up(ended: &Ended, action: &str, has_tried_again: bool) {
-    ended.expect_complaint(1, "connecting to ");
+    ended.expect_complaint(1, "no server answers at ");
     let tries = ended.log.count("action: connect | result: in_progress");
     assert_eq!(tries > 0, has_tried_again, "{ended:#?}");
     assert_eq!(ended.log.count("result: fail"), 1, "{ended:#?}");

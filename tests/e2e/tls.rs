@@ -102,12 +102,12 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
         (
             "CLI_TLS_CA",
             others.path("authority/ca.pem").display().to_string(),
-            "its certificate is of an unknown authority",
+            "its certificate is not signed by tls.ca",
         ),
         (
             "CLI_TLS_SERVERNAME",
             "lottery.example".to_owned(),
-            "its certificate is no good: ",
+            "its certificate is not valid: ",
         ),
         (
             "CLI_SERVER_ADDRESS",
@@ -223,7 +223,7 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     fs::remove_file(&key).unwrap();
     mkfifoat(CWD, &key, Mode::RWXU).unwrap();
     server.signal(Signal::HUP);
-    server.wait_for_line("cert.key: I/O error: it is no regular file");
+    server.wait_for_line("cert.key: I/O error: not a regular file");
     fs::remove_file(&key).unwrap();
     fs::write(&key, good_key).unwrap();
     server.signal(Signal::HUP);

@@ -19,7 +19,7 @@ test_make_bench_quick_draws_the_curves_and_leaves_the_committed_results_alone() 
     make -s bench QUICK=1
     diff -r before bench
     expect_contains "$(cat "$CARGO_TARGET_DIR/bench/RESULTS.md")" "5 agencies, bundled data × 50" "the results"
-    for curve in throughput answer-times ratio-to-floor; do
+    for curve in throughput answer-times ratio-to-baseline; do
         expect_contains "$(cat "$CARGO_TARGET_DIR/bench/curves/$curve.svg")" "</svg>" "$curve"
     done
 }

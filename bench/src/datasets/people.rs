@@ -53,7 +53,7 @@ pub struct Person {
     pub birthdate: Date,
 }
 
-/// The people of a seed. Nobody has to be remembered to bet again, and no DNIs to be told apart.
+/// The people of a seed, computed from their index.
 pub struct People {
     seed: u64,
     shuffle_keys: [u32; 4],

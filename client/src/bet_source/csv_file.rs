@@ -1,21 +1,22 @@
 //! Bets from a CSV file: `first_name,last_name,document,birthdate,number`, no header.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lottery_core::bet::Bet;
 use lottery_core::csv_row::{Quoting, Splitter};
 use lottery_core::lines::{Line, Lines};
+use lottery_program::files::open_regular;
 use memchr::memchr;
 use thiserror::Error;
 
 use super::{BetSource, SourceError};
 use crate::signals::Signals;
 
-/// The longest line that is looked at; the longest valid row has some 1,100 bytes. A row of several
-/// lines, which is no bet, is followed for as many bytes: a quote still open at the end of the line
-/// that exceeds them was not meant to open a field.
+/// The longest line that is parsed; the longest valid row has some 1,100 bytes. A row of several lines,
+/// which is no bet, is followed for as many bytes: a quote that is still open after them was not meant
+/// to open a field.
 const LINE_BYTES_MAX: usize = 4096;
 
 /// Some programs mark a file as UTF-8 with these bytes at its beginning.
@@ -26,7 +27,7 @@ const FIELDS: &str = "first_name,last_name,document,birthdate,number";
 /// What some programs write between fields instead of a comma.
 const OTHER_SEPARATORS: [char; 3] = [';', '\t', '|'];
 
-/// A row that is no valid bet: where it is and what is wrong with it.
+/// An invalid row: where it is and what is wrong with it.
 #[derive(Clone, Debug, Error)]
 #[error("{} line {line}: {problem}", path.display())]
 pub struct RowError {
@@ -41,10 +42,10 @@ pub struct RowError {
 /// An agency's file, read as it is needed and never held whole.
 ///
 /// Rows are those that Python's `csv` sees: lines end in LF or CRLF, empty ones are skipped, and a
-/// field in quotes may go on over several lines, which makes these one row, and no bet. When a quote
-/// is still open at the end of a line and more than 4096 bytes behind the row's beginning, everything
-/// up to and including the next line with a quote is left out as one row. A carriage return alone
-/// ends no row; it is a control character like any other.
+/// quoted field may span several lines, which makes these one row, and no bet. When a quote is still
+/// open at the end of a line, more than 4096 bytes after the row's beginning, everything up to and
+/// including the next line with a quote is skipped as one row. A carriage return alone ends no row; it
+/// is a control character like any other.
 pub struct CsvFile<R> {
     agency: u32,
     path: PathBuf,
@@ -59,23 +60,14 @@ pub struct CsvFile<R> {
 }
 
 impl<R: FnMut(&RowError)> CsvFile<R> {
-    /// Opens the file of `agency`; `report` is told of each row that is no valid bet, once. Fails
-    /// when it is no file that can be read.
+    /// Opens the file of `agency`; `report` gets each invalid row once. Fails when it is not a regular
+    /// file, or cannot be read.
     pub fn open(agency: u32, path: &Path, report: R) -> io::Result<CsvFile<R>> {
-        // A folder can be opened, and only reading it fails; a device may have no end; and opening
-        // a pipe waits for who writes into it.
-        let metadata = fs::metadata(path)?;
-        if metadata.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
         Ok(CsvFile {
             agency,
             path: path.to_owned(),
             signals: Signals::none(),
-            lines: Lines::new(File::open(path)?, LINE_BYTES_MAX),
+            lines: Lines::new(open_regular(path)?, LINE_BYTES_MAX),
             splitter: Splitter::default(),
             reported_to: 0,
             rejected: 0,
@@ -84,7 +76,7 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         })
     }
 
-    /// Has these signals end the reading, however long the file is.
+    /// These signals end the reading, however long the file is.
     pub fn heeding(self, signals: Signals) -> CsvFile<R> {
         CsvFile { signals, ..self }
     }
@@ -122,7 +114,7 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
         }
     }
 
-    /// Goes on to the end of a row that is no bet, `bytes` bytes of which were read, and rejects it.
+    /// Skips to the end of an invalid row, `bytes` bytes of which were read, and rejects it.
     fn skip_row(
         &mut self,
         mut quoting: Quoting,
@@ -147,9 +139,9 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
             last_line = self.lines.number();
         }
         let problem = if is_lost || quoting.is_open() {
-            format!("a quote is not closed, so everything up to line {last_line} is left out")
+            format!("unclosed quote; skipped up to line {last_line}")
         } else if last_line > first_line {
-            format!("a field in quotes goes on to line {last_line}, expected a bet in one line")
+            format!("a quoted field spans lines {first_line} to {last_line}; a bet is one line")
         } else {
             format!("longer than {LINE_BYTES_MAX} bytes")
         };
@@ -219,7 +211,7 @@ fn read_row<'a>(agency: u32, row: &'a [u8], splitter: &'a mut Splitter) -> Resul
 /// What is wrong with a file that has rows and no bet, by its beginning.
 fn what_is_wrong(path: &Path) -> io::Result<String> {
     let mut beginning = Vec::new();
-    let mut file = File::open(path)?.take(LINE_BYTES_MAX as u64);
+    let mut file = open_regular(path)?.take(LINE_BYTES_MAX as u64);
     file.read_to_end(&mut beginning)?;
     let is_marked = beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff");
     if is_marked || memchr(0, &beginning).is_some() {
@@ -237,6 +229,8 @@ fn what_is_wrong(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The documents of the bets in a file, and then what was reported: the first line, for a row
@@ -247,15 +241,17 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let mut reported = Vec::new();
         let report = |error: &RowError| {
-            let problem = match error.problem.split_once(" line ") {
-                Some((what, rest)) => {
-                    let (last, _) = rest.split_once([',', ' ']).unwrap();
-                    let is_open = what.contains("not closed");
-                    format!("-{last} {}", if is_open { "open" } else { "lines" })
-                }
-                None => format!(" {}", error.problem.split([',', '"']).next().unwrap()),
-            };
-            reported.push(format!("{}{}", error.line, problem.trim_end()));
+            let (line, problem) = (error.line, &error.problem);
+            let spans = format!("a quoted field spans lines {line} to ");
+            let short =
+                if let Some(last) = problem.strip_prefix("unclosed quote; skipped up to line ") {
+                    format!("-{last} open")
+                } else if let Some(rest) = problem.strip_prefix(&spans) {
+                    format!("-{} lines", rest.split(';').next().unwrap())
+                } else {
+                    format!(" {}", problem.split([',', '"']).next().unwrap().trim_end())
+                };
+            reported.push(format!("{line}{short}"));
         };
         let mut source = CsvFile::open(3, &path, report).unwrap();
         let mut documents = Vec::new();

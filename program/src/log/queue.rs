@@ -1,4 +1,4 @@
-//! Lines on their way to a reader who may stall.
+//! Lines that wait for a reader who may stall.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use log::Level;
 
-/// The most that waits to be written: some 10,000 lines.
+/// The most that may wait to be written: some 10,000 lines.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
 
-/// What of that lines of a rank leave to those of the rank above.
+/// Room that each rank leaves free for each rank above it.
 const RESERVE_BYTES: usize = 128 << 10;
 
-/// Room for the line that tells of lost ones.
+/// Room for the line that counts the dropped ones.
 const LOST_LINE_BYTES_MAX: usize = 160;
 
 /// The most that is written at once, so that a slow reader soon makes room for more lines.
@@ -26,8 +26,7 @@ const GATHERING_PAUSE: Duration = Duration::from_micros(500);
 /// How long a failed write waits for its next attempt.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Which lines are left out last. Strangers can cause trouble as often as they like, so there is a
-/// rank above it that they cannot crowd out.
+/// What is dropped last. Strangers can cause any number of warnings, so milestones rank above them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
     /// DEBUG and INFO.
@@ -44,8 +43,8 @@ impl Rank {
     }
 }
 
-/// Whole lines within a bound. Those for which there is no room are counted, and a line in their
-/// place tells how many they were.
+/// A bounded queue of whole lines. Dropped lines are counted and replaced by one line that says how
+/// many.
 pub struct Queue {
     state: Mutex<State>,
     filled: Condvar,
@@ -55,7 +54,7 @@ pub struct Queue {
 struct State {
     /// Lines that are not written yet.
     bytes: VecDeque<u8>,
-    /// Lines left out behind the last one of those.
+    /// Lines dropped after the last of those.
     lost: u64,
     lost_total: u64,
 }
@@ -92,7 +91,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a line in, or leaves it out.
+    /// Queues a line, or drops it.
     pub fn push(&self, line: &str, rank: Rank) {
         let mut state = self.lock();
         let bytes = state.bytes.len() + LOST_LINE_BYTES_MAX + line.len();
@@ -119,12 +118,12 @@ impl Queue {
         state.is_written()
     }
 
-    /// Lines left out so far.
+    /// Lines dropped so far.
     pub fn lines_lost(&self) -> u64 {
         self.lock().lost_total
     }
 
-    /// Hands the lines to `write` for ever, however often it fails, takes a part of them, or blocks.
+    /// Passes the lines to `write` for ever, even if it fails, takes only a part, or blocks.
     pub fn write_lines(&self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> ! {
         loop {
             match write(&self.next_lines()) {
@@ -153,7 +152,7 @@ impl Queue {
         bytes[..last_end.map_or(bytes.len(), |end| end + 1)].to_vec()
     }
 
-    /// Forgets what was written, and says whether that was all.
+    /// Drops what was written, and returns whether that was all.
     fn forget(&self, bytes: usize) -> bool {
         let mut state = self.lock();
         state.bytes.drain(..bytes);

@@ -1,5 +1,7 @@
 //! The layers, and the complaint about each kind of mistake.
 
+use std::fs;
+
 use super::*;
 use crate::values::whole;
 
@@ -67,7 +69,7 @@ const MISTAKES: &str = r#"
     app.proxy=1 || FILE: unknown key "app.proxy"; --help lists the keys
     one\two || FILE: what is one\ntwo?; expected key=value
     | --config none | none: cannot be read: No such file or directory (os error 2); expected key=value
-    | --config /dev/zero | /dev/zero: cannot be read: it is no regular file; expected key=value
+    | --config /dev/zero | /dev/zero: cannot be read: not a regular file; expected key=value
     | --colour | unexpected argument '--colour' found; expected what --help lists
     | --app-prot | unexpected argument '--app-prot' found; a similar argument exists: '--app-port'
     | --port 1 | unexpected argument '--port' found; a similar argument exists: '--app-port'

@@ -1,4 +1,4 @@
-//! The floor: the least that gets the agencies' bytes into one file with an answer for each frame.
+//! The baseline: the least that gets the agencies' bytes into one file with an answer for each frame.
 //!
 //! Agencies send the bytes of their CSV files in frames and wait for an answer to each; a single
 //! epoll thread appends what comes to a file and looks at none of it. No lottery can be faster, so
@@ -16,7 +16,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::load::unless_blocking;
-use crate::wire::{FLOOR_ANSWER, FLOOR_FRAME_BYTES};
+use crate::wire::{BASELINE_ANSWER, BASELINE_FRAME_BYTES};
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const READ_BYTES: usize = 64 * 1024;
@@ -30,18 +30,18 @@ pub fn send_file(address: SocketAddr, path: &Path) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let mut frame = Vec::with_capacity(FLOOR_FRAME_BYTES);
+    let mut frame = Vec::with_capacity(BASELINE_FRAME_BYTES);
     let mut is_last = false;
     while !is_last {
         frame.clear();
-        let mut next = Read::by_ref(&mut file).take(FLOOR_FRAME_BYTES as u64);
-        is_last = next.read_to_end(&mut frame)? < FLOOR_FRAME_BYTES;
+        let mut next = Read::by_ref(&mut file).take(BASELINE_FRAME_BYTES as u64);
+        is_last = next.read_to_end(&mut frame)? < BASELINE_FRAME_BYTES;
         stream.write_all(&frame)?;
         if is_last {
             stream.shutdown(Shutdown::Write)?;
         }
         if !frame.is_empty() {
-            stream.read_exact(&mut FLOOR_ANSWER.clone())?;
+            stream.read_exact(&mut BASELINE_ANSWER.clone())?;
         }
     }
     Ok(())
@@ -93,53 +93,18 @@ impl Sender {
         while let Some(read) = unless_blocking(self.stream.read(buffer))? {
             output.write_all(&buffer[..read])?;
             self.partial += read;
-            let mut frames = self.partial / FLOOR_FRAME_BYTES;
-            self.partial %= FLOOR_FRAME_BYTES;
+            let mut frames = self.partial / BASELINE_FRAME_BYTES;
+            self.partial %= BASELINE_FRAME_BYTES;
             if read == 0 {
                 // The last frame; without a rest, the last answer was given before.
                 frames = usize::from(std::mem::take(&mut self.partial) > 0);
             }
             // So few bytes, for which an agency waits, always have room in its socket.
-            self.stream.write_all(&FLOOR_ANSWER.repeat(frames))?;
+            self.stream.write_all(&BASELINE_ANSWER.repeat(frames))?;
             if read == 0 || (read < buffer.len() && !is_ending) {
                 break;
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::datasets::Options;
-    use crate::load;
-    use crate::wire::Script;
-
-    #[test]
-    fn every_byte_of_processes_and_of_the_load_ends_up_in_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let (input, output) = (folder.path().join("input"), folder.path().join("output"));
-        let listener = listen().unwrap();
-        let address = listener.local_addr().unwrap();
-        let file = File::create(&output).unwrap();
-        // It serves until its process ends, which is that of the test.
-        std::thread::spawn(move || serve(listener, file));
-        let mut expected = 0;
-        for size in [0, 1, 8192, 8193, 81_920] {
-            std::fs::write(&input, vec![b'x'; size]).unwrap();
-            send_file(address, &input).unwrap();
-            expected += size;
-        }
-        let plans = Options::plan_of("--agencies 20 --bets 1000").unwrap();
-        let scripts: Vec<_> = plans.iter().map(Script::floor).collect();
-        let outcome = load::run(address, &scripts, 1, None).unwrap();
-        let messages: usize = scripts.iter().map(|script| script.ends.len()).sum();
-        assert_eq!(outcome.answer_ns.len(), messages as u64);
-        expected += scripts
-            .iter()
-            .map(|script| script.bytes.len())
-            .sum::<usize>();
-        assert_eq!(output.metadata().unwrap().len(), expected as u64);
     }
 }
