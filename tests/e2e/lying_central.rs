@@ -17,11 +17,7 @@ fn an_agency_that_is_lied_to_says_so_and_ends() {
             b"HTTP".to_vec(),
             "no valid message: message type 18516 is unknown",
         ),
-        (
-            None,
-            other_bets.encode(),
-            "expected the same bets as before",
-        ),
+        (None, other_bets.encode(), "use the file of the first run"),
         (
             Some(0),
             RegisterBetFailed(2).encode(),
