@@ -59,6 +59,8 @@ pub struct Faults {
 pub enum Operation {
     /// To open or make a file.
     Open,
+    /// To ask whether its name still means it.
+    Stat,
     /// To read from it.
     Read,
     /// To write to it. Half of the bytes are written when this fails.
@@ -235,6 +237,7 @@ impl State {
         }
         self.statistics.add(match operation {
             Operation::Open => "failed opens",
+            Operation::Stat => "failed stats",
             Operation::Read => "failed reads",
             Operation::Write => "failed writes",
             Operation::Truncate => "failed truncations",
@@ -297,7 +300,9 @@ impl Disk for SimDisk {
     }
 
     fn still_has(&self, name: &str, file: &SimFile) -> io::Result<bool> {
-        Ok(self.state.borrow().names.get(name) == Some(&file.inode))
+        let state = self.state.borrow();
+        state.expect_working(Operation::Stat, name)?;
+        Ok(state.names.get(name) == Some(&file.inode))
     }
 }
 
