@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::text::{BetFormat, encode_documents, expect_count, parse_count, pieces};
-use super::{After, Codec, Scan, too_large};
+use super::{Codec, Scan, too_large};
 use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
 
 const FORMAT: BetFormat = BetFormat {
@@ -78,7 +78,7 @@ impl Codec for Lines {
         })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         match reply {
             Reply::Stored => out.extend_from_slice(b"R:1\nOK\n"),
             Reply::Refused(_) => out.extend_from_slice(b"R:1\nFAIL\n"),
@@ -92,7 +92,6 @@ impl Codec for Lines {
             }
             Reply::Welcome(_) | Reply::Finished | Reply::DrawHeld | Reply::Status(_) => {}
         }
-        After::of(reply)
     }
 }
 

@@ -46,8 +46,13 @@ pub trait Codec: Debug {
     /// When the message contradicts itself; the codec is of no further use then.
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal>;
 
-    /// Appends a reply, if the dialect has a word for it, and says what becomes of the connection.
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After;
+    /// Appends a reply, if the dialect has a word for it.
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>);
+
+    /// Whether the central closes the connection once this reply is sent.
+    fn ends_with(&self, reply: &Reply) -> bool {
+        matches!(reply, Reply::Refused(_))
+    }
 }
 
 /// What is at the front of some bytes.
@@ -87,25 +92,6 @@ fn too_large(length: u64, bytes_max: usize) -> Refusal {
     Refusal::malformed(format!(
         "a message of at least {length} bytes, and at most {bytes_max} are accepted"
     ))
-}
-
-/// What becomes of a connection behind a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// It stays open.
-    StaysOpen,
-    /// The central closes it once the reply is sent.
-    Closes,
-}
-
-impl After {
-    /// What every dialect does behind a refusal, and most behind nothing else.
-    fn of(reply: &Reply) -> After {
-        match reply {
-            Reply::Refused(_) => After::Closes,
-            _ => After::StaysOpen,
-        }
-    }
 }
 
 /// A wire format.

@@ -18,7 +18,7 @@
 //! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` 0 before the draw, 2 after it |
 
 use super::fields::{Fields, field_at};
-use super::{After, Codec, Scan, too_large};
+use super::{Codec, Scan, too_large};
 use crate::bet::Bet;
 use crate::encoding::{self, BET_BYTES_MIN};
 use crate::message::{
@@ -154,9 +154,8 @@ impl Codec for Native {
         Ok(Message { agency, request })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         encode_reply(reply, out);
-        After::of(reply)
     }
 }
 

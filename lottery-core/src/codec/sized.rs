@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use super::fields::field_at;
 use super::text::{BetFormat, encode_documents, expect_count, parse_agency, parse_count, pieces};
-use super::{After, Codec, Scan};
+use super::{Codec, Scan};
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 /// Digits in front of a body.
@@ -47,7 +47,7 @@ impl Codec for Sized {
         })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         match reply {
             Reply::Stored => encode_body(b"success;Batch stored successfully.", out),
             Reply::Refused(refusal) => {
@@ -61,7 +61,6 @@ impl Codec for Sized {
             }
             Reply::Welcome(_) | Reply::Finished | Reply::DrawHeld | Reply::Status(_) => {}
         }
-        After::of(reply)
     }
 }
 
