@@ -25,15 +25,18 @@ pub trait Disk {
     fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
-/// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
-/// cut once [`DiskFile::sync`] has returned. Errors are whatever the system says.
-pub trait DiskFile {
+/// A file that is only read. Errors are whatever the system says.
+pub trait ReadFile {
     /// The file's length in bytes.
     fn bytes(&self) -> io::Result<u64>;
 
     /// Reads at `offset` into the front of `buffer` and says how many bytes; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
 
+/// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
+/// cut once [`DiskFile::sync`] has returned.
+pub trait DiskFile: ReadFile {
     /// Writes all of `bytes` at `offset`; after an error, some of them may have been written.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
@@ -133,7 +136,7 @@ impl Disk for Folder {
     }
 }
 
-impl DiskFile for File {
+impl ReadFile for File {
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
@@ -146,7 +149,9 @@ impl DiskFile for File {
             }
         }
     }
+}
 
+impl DiskFile for File {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.write_all_at(bytes, offset)
     }

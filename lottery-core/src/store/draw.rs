@@ -6,7 +6,7 @@ use std::io;
 use memchr::memmem::Finder;
 use memchr::memrchr;
 
-use super::disk::DiskFile;
+use super::disk::ReadFile;
 use super::examine::read_full;
 use super::row::{LINE_BYTES_MAX, ROW_BYTES_MAX, ROW_END, RowReader};
 use crate::bet::has_won;
@@ -49,7 +49,7 @@ impl Draw {
     }
 
     /// Looks at the next slice of `file`. Returns the winners when that was the last.
-    pub(super) fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
+    pub(super) fn advance<F: ReadFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
         let wanted = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = wanted.min(self.buffer.len());
         let filled = read_full(file, self.offset, &mut self.buffer[..wanted])?;
@@ -99,7 +99,7 @@ impl Draw {
 /// # Errors
 ///
 /// As [`Store::advance_draw`](super::Store::advance_draw).
-pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
+pub fn find_winners<F: ReadFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
     let bytes = bets.bytes()?;
     let mut tail = vec![0; LINE_BYTES_MAX];
     let start = bytes.saturating_sub(tail.len() as u64);

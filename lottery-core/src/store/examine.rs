@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-use super::disk::DiskFile;
+use super::disk::ReadFile;
 use super::row::{
     Closing, DrawRecord, InvalidRow, LINE_BYTES_MAX, RowReader, is_beginning_of_bet,
     is_beginning_of_numbers,
@@ -64,7 +64,7 @@ pub struct Extent {
 /// # Errors
 ///
 /// The first [`OpenError`]. What a crash leaves is none: see [`Extent`].
-pub fn examine<F: DiskFile>(
+pub fn examine<F: ReadFile>(
     bets: &F,
     closings: &F,
     draw: Option<&F>,
@@ -112,11 +112,11 @@ pub fn examine<F: DiskFile>(
 /// # Errors
 ///
 /// The first [`OpenError`].
-pub fn load_draw<F: DiskFile>(file: &F) -> Result<Option<DrawRecord>, OpenError> {
+pub fn load_draw<F: ReadFile>(file: &F) -> Result<Option<DrawRecord>, OpenError> {
     read_draw(file, || false).map(|(draw, _)| draw)
 }
 
-fn read_draw<F: DiskFile>(
+fn read_draw<F: ReadFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
 ) -> Result<(Option<DrawRecord>, Extent), OpenError> {
@@ -161,7 +161,7 @@ impl Run {
 /// # Errors
 ///
 /// The first [`OpenError`].
-pub fn load_bets<F: DiskFile>(
+pub fn load_bets<F: ReadFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(&Bet<'_>),
@@ -186,7 +186,7 @@ struct Rows<'f, F> {
     is_beginning: fn(&[u8]) -> bool,
 }
 
-impl<F: DiskFile> Rows<'_, F> {
+impl<F: ReadFile> Rows<'_, F> {
     fn read(
         &self,
         mut should_stop: impl FnMut() -> bool,
@@ -281,7 +281,7 @@ impl<F: DiskFile> Rows<'_, F> {
 }
 
 /// Reads at `offset` until the buffer is full or the file ends, and says how many bytes.
-pub fn read_full<F: DiskFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub fn read_full<F: ReadFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut stream = FromStart { file, offset };
     let mut filled = 0;
     loop {
@@ -298,7 +298,7 @@ struct FromStart<'f, F> {
     offset: u64,
 }
 
-impl<F: DiskFile> Read for FromStart<'_, F> {
+impl<F: ReadFile> Read for FromStart<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(self.offset, buffer)?;
         self.offset += read as u64;

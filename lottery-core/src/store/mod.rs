@@ -23,7 +23,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use disk::{Disk, DiskFile, Folder};
+pub use disk::{Disk, DiskFile, Folder, ReadFile};
 pub use draw::{Draw, Winners, find_winners};
 pub use examine::{APPEND_BYTES_MAX, Examination, Extent, Standing, examine, load_bets, load_draw};
 pub use row::{DrawRecord, write_bet};

@@ -17,7 +17,7 @@ use fastrand::Rng;
 
 use super::Statistics;
 use super::inode::Inode;
-use crate::store::{Disk, DiskFile};
+use crate::store::{Disk, DiskFile, ReadFile};
 
 /// The disk; a clone is the same one. It outlives every crash.
 #[derive(Clone)]
@@ -306,7 +306,7 @@ impl Disk for SimDisk {
     }
 }
 
-impl DiskFile for SimFile {
+impl ReadFile for SimFile {
     fn bytes(&self) -> io::Result<u64> {
         let state = self.state.borrow();
         Ok(state.inodes[self.inode].cached.len() as u64)
@@ -321,7 +321,9 @@ impl DiskFile for SimFile {
         buffer[..read].copy_from_slice(&rest[..read]);
         Ok(read)
     }
+}
 
+impl DiskFile for SimFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let state = &mut *self.state.borrow_mut();
         let outcome = state.begin(Operation::Write, &self.name);
