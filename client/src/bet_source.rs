@@ -58,7 +58,9 @@ impl SingleBet {
     }
 
     pub fn bet(&self) -> Bet<'_> {
-        let bet = encoding::decode(&self.encoding).and_then(|(_, bet)| bet.ok());
+        let bet = encoding::decode(&self.encoding)
+            .ok()
+            .and_then(|(_, bet)| bet.ok());
         bet.expect("it was a valid bet that was encoded")
     }
 }

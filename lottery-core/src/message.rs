@@ -7,7 +7,7 @@
 use thiserror::Error;
 
 use crate::bet::{Bet, InvalidBet};
-use crate::encoding;
+use crate::encoding::{self, Tally};
 
 /// A message from a peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,9 +156,7 @@ pub enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// Its bets.
-    pub bets: u64,
-    /// CRC-32 over their [encodings](crate::encoding), in order.
-    pub crc: u32,
+    pub tally: Tally,
     /// What it may do next.
     pub stage: Stage,
 }

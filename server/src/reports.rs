@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io;
 
 use clap::ValueEnum;
+use lottery_core::encoding::Tally;
 use lottery_core::store::{
     BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Folder, OpenError, ReadFile, Winners, examine,
     find_winners, load_draw,
 };
-use lottery_core::tally::Tally;
 use serde_json::json;
 use thiserror::Error;
 

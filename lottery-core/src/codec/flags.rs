@@ -1,9 +1,9 @@
 //! The `flags` dialect: binary lengths, big-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::fields::field_at;
 use super::text::{BetFormat, pieces};
 use super::{Codec, Scan};
+use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
 
 const BETS_HEADER_BYTES: usize = 1 + 4;

@@ -1,9 +1,9 @@
 //! The `frames` dialect: binary frames, little-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::fields::{Fields, field_at};
 use super::text::{BetFormat, encode_documents};
 use super::{Codec, Scan};
+use crate::fields::{Fields, field_at};
 use crate::message::{Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request};
 
 /// Bytes of a request in front of its payload.

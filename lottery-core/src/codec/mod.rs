@@ -8,7 +8,6 @@
 //! A dialect is one file of this folder and a line in [`DIALECTS`]; `docs/DIALECTS.md` has their
 //! bytes.
 
-mod fields;
 mod flags;
 mod frames;
 mod inbox;

@@ -17,10 +17,10 @@
 //! | 32 | Status | anybody | nothing |
 //! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` 0 before the draw, 2 after it |
 
-use super::fields::{Fields, field_at};
 use super::{Codec, Scan, too_large};
 use crate::bet::Bet;
-use crate::encoding::{self, BET_BYTES_MIN};
+use crate::encoding::{self, BET_BYTES_MIN, Tally};
+use crate::fields::{Fields, field_at};
 use crate::message::{
     Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request, Stage, StatusReport, Welcome,
 };
@@ -167,11 +167,7 @@ fn unknown_type(number: u16) -> Refusal {
 fn parse_bet<'a>(fields: &mut Fields<'a>) -> Result<FoundBet<'a>, Refusal> {
     let length = u64::from_be_bytes(fields.array()?);
     let bytes = fields.bytes(length)?;
-    let (agency, bet) = encoding::decode(bytes).ok_or_else(|| {
-        Refusal::malformed(format!(
-            "a bet whose fields do not add up to its {length} bytes"
-        ))
-    })?;
+    let (agency, bet) = encoding::decode(bytes)?;
     Ok(FoundBet {
         agency,
         bet,
@@ -195,10 +191,10 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
                 put(&document.to_be_bytes());
             }
         }
-        Reply::Welcome(Welcome { bets, crc, stage }) => {
+        Reply::Welcome(Welcome { tally, stage }) => {
             put(&WELCOME.to_be_bytes());
-            put(&bets.to_be_bytes());
-            put(&crc.to_be_bytes());
+            put(&tally.bets.to_be_bytes());
+            put(&tally.crc.to_be_bytes());
             put(&[*stage as u8]);
         }
         Reply::Status(report) => {
@@ -304,8 +300,10 @@ pub fn parse_reply(message: &[u8]) -> Result<Reply, Refusal> {
             Reply::Winners(documents.collect::<Result<_, _>>()?)
         }
         WELCOME => Reply::Welcome(Welcome {
-            bets: u64::from_be_bytes(fields.array()?),
-            crc: u32::from_be_bytes(fields.array()?),
+            tally: Tally {
+                bets: u64::from_be_bytes(fields.array()?),
+                crc: u32::from_be_bytes(fields.array()?),
+            },
             stage: parse_stage(&mut fields)?,
         }),
         STATUS_REPORT => Reply::Status(StatusReport {

@@ -3,9 +3,9 @@
 
 use memchr::memchr;
 
-use super::fields::field_at;
 use super::text::{BetFormat, encode_documents, expect_count, parse_agency, parse_count, pieces};
 use super::{Codec, Scan};
+use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 /// Digits in front of a body.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::bet::Bet;
-use crate::encoding;
+use crate::encoding::{self, Tally};
 use crate::message::{Batch, Code, Request, Stage, StatusReport, Welcome};
 
 /// A connection in each dialect, message by message, and what each says. `{bet}` is [`NATIVE_BET`] and
@@ -58,7 +58,7 @@ native
 \0\x01\0\0\0\x03 | Malformed: a message of at least 114
 \0\x01\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff | Malformed: a message of at least
 \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x57 | Malformed: a message of at least 101
-\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1c5555555555555555555555555555 | Malformed: a bet whose fields
+\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1c5555555555555555555555555555 | Malformed: a field of 892679477 bytes where 20 are left
 \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1c\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\x01\x51\x80\0\0\0\x07 | 1 bets, InvalidBet: bet 1: first_name
 \0\x01\0\0\0\x02{bet}\0\0\0\0\0\0\0\x1c\0\0\0\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0 | WrongAgency: bet 2 is of agency 6, and the first of agency 5
 frames
@@ -338,8 +338,10 @@ fn replies() -> Vec<(&'static str, Reply)> {
         is_drawn,
     };
     let welcome = Welcome {
-        bets: 258,
-        crc: 0xcbf4_3926,
+        tally: Tally {
+            bets: 258,
+            crc: 0xcbf4_3926,
+        },
         stage: Stage::Finished,
     };
     vec![

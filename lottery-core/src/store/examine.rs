@@ -12,9 +12,8 @@ use super::row::{
 };
 use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, OpenError};
 use crate::bet::Bet;
-use crate::encoding;
+use crate::encoding::{self, Tally};
 use crate::lines::{Line, Lines};
-use crate::tally::Tally;
 
 /// The most that one append can leave unsynced with durability `always`: what a turn of the server may
 /// stage. A power cut may lose any sector of it.

@@ -28,8 +28,8 @@ pub use draw::{Draw, Winners, find_winners};
 pub use examine::{APPEND_BYTES_MAX, Examination, Extent, Standing, examine, load_bets, load_draw};
 pub use row::{DrawRecord, write_bet};
 
+use crate::encoding::Tally;
 use crate::message::Bets;
-use crate::tally::Tally;
 use append_file::AppendFile;
 use row::Closing;
 

@@ -8,8 +8,8 @@ use super::BETS_FILE;
 use crate::bet::{Bet, Field, InvalidBet, parse_decimal};
 use crate::csv_row::{self, Splitter, WrongCount};
 use crate::date;
+use crate::encoding::Tally;
 use crate::name::{NAME_BYTES_MAX, Name};
-use crate::tally::Tally;
 
 /// What ends a row.
 pub const ROW_END: &[u8] = b"\r\n";

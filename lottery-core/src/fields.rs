@@ -4,7 +4,7 @@ use crate::message::Refusal;
 
 /// Takes fields off the front of a slice. Every claimed length is held against what is there before
 /// anything is taken.
-pub(super) struct Fields<'a>(pub &'a [u8]);
+pub(crate) struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The next `wanted` bytes.
@@ -41,6 +41,6 @@ fn overrun(wanted: u64, left: usize) -> Refusal {
 }
 
 /// The field at `position`, if it has arrived.
-pub(super) fn field_at<const N: usize>(bytes: &[u8], position: usize) -> Option<[u8; N]> {
+pub(crate) fn field_at<const N: usize>(bytes: &[u8], position: usize) -> Option<[u8; N]> {
     bytes.get(position..)?.first_chunk().copied()
 }
