@@ -130,10 +130,6 @@ impl<'a> Bet<'a> {
     }
 
     /// The bet of these values, when it is valid; `birthdate` is a Unix time in seconds.
-    ///
-    /// # Errors
-    ///
-    /// The first field that breaks a rule.
     #[inline]
     pub(crate) fn from_values(
         agency: u32,

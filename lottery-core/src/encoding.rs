@@ -64,6 +64,7 @@ pub fn decode(bytes: &[u8]) -> Result<(u32, Result<Bet<'_>, InvalidBet>), Refusa
     Ok((agency, bet))
 }
 
+#[inline]
 fn decode_name<'a>(fields: &mut Fields<'a>) -> Result<&'a [u8], Refusal> {
     let length = u32::from_be_bytes(fields.array()?);
     fields.bytes(length.into())

@@ -21,28 +21,20 @@ use std::fmt::Debug;
 use crate::message::{Message, Refusal, Reply};
 use flags::Flags;
 use frames::Frames;
-use lines::Lines;
+use lines::LinesCodec;
 use native::Native;
-use sized::Sized;
+use sized::SizedText;
 
 pub use inbox::Inbox;
 
 /// One connection's side of a dialect. Made when the connection is accepted, and told every message
-/// in order, since some dialects say only once which agency speaks.
+/// in order, since some dialects say only once which agency speaks. After an error it is of no further use.
 pub trait Codec: Debug {
     /// Looks for a whole message at the front of `bytes`, which are those of the last call and
-    /// perhaps more behind them, unless that call found a message.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become a message; the codec is of no further use then.
+    /// perhaps more after them, unless that call found a message. Refuses bytes that cannot become one.
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
-    /// Reads a message that [`Codec::scan`] found whole.
-    ///
-    /// # Errors
-    ///
-    /// When the message contradicts itself; the codec is of no further use then.
+    /// Reads a message that [`Codec::scan`] found whole. Refuses one that contradicts itself.
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal>;
 
     /// Appends a reply, if the dialect has a word for it.
@@ -107,8 +99,8 @@ pub static DIALECTS: [Dialect; 5] = [
     Dialect::new("native", |bytes_max| Box::new(Native::new(bytes_max))),
     Dialect::new("frames", |bytes_max| Box::new(Frames { bytes_max })),
     Dialect::new("flags", |bytes_max| Box::new(Flags::new(bytes_max))),
-    Dialect::new("lines", |bytes_max| Box::new(Lines::new(bytes_max))),
-    Dialect::new("sized", |bytes_max| Box::new(Sized { bytes_max })),
+    Dialect::new("lines", |bytes_max| Box::new(LinesCodec::new(bytes_max))),
+    Dialect::new("sized", |bytes_max| Box::new(SizedText { bytes_max })),
 ];
 
 impl Dialect {

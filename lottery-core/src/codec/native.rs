@@ -3,7 +3,7 @@
 //!
 //! Every message starts with two bytes, its type. Types 1–7 are those of existing agencies.
 //!
-//! | type | message | from | behind the type |
+//! | type | message | from | after the type |
 //! | --- | --- | --- | --- |
 //! | 1 | RegisterBets | agency | `u32` count, then per bet `u64` length and [the bet](crate::encoding) |
 //! | 2 | RegisterBetOk | central | nothing; one per stored batch, in order |
@@ -252,10 +252,6 @@ pub fn encode_status(out: &mut Vec<u8>) {
 
 /// Looks for a whole message of the central at the front of `bytes`. An agency distrusts the central's
 /// lengths as the central distrusts the agencies': it accepts at most `winners_max` winners.
-///
-/// # Errors
-///
-/// When the bytes cannot become a message.
 pub fn scan_reply(bytes: &[u8], winners_max: u64) -> Result<Scan, Refusal> {
     let length = match field_at(bytes, 0).map(u16::from_be_bytes) {
         None | Some(REGISTER_BET_OK) => TYPE_BYTES,
@@ -281,10 +277,6 @@ pub fn scan_reply(bytes: &[u8], winners_max: u64) -> Result<Scan, Refusal> {
 }
 
 /// Reads a message that [`scan_reply`] found whole.
-///
-/// # Errors
-///
-/// When a code or a stage is unknown, or the lengths contradict each other.
 pub fn parse_reply(message: &[u8]) -> Result<Reply, Refusal> {
     let mut fields = Fields(message);
     let reply = match u16::from_be_bytes(fields.array()?) {

@@ -31,8 +31,8 @@ impl<F: DiskFile> AppendFile<F> {
         }
     }
 
-    /// Says that the file on `disk` is still this one, as long as it was left.
-    pub fn expect_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
+    /// Checks that the file on `disk` is still this one, and as long as we left it.
+    pub fn check_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
         let file = self.name;
         let is_untouched = disk
             .still_has(file, &self.file)
@@ -42,7 +42,7 @@ impl<F: DiskFile> AppendFile<F> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(CommitError::NothingStored { file, error })
             }
-            _ => Err(CommitError::Gone { file }),
+            _ => Err(CommitError::Tampered { file }),
         }
     }
 

@@ -64,12 +64,12 @@ impl Folder {
     /// Opens a file to read it, beside a server that may be using it.
     pub fn open_to_read(&self, name: &str) -> io::Result<File> {
         let path = self.path.join(name);
-        expect_regular(&path)?;
+        check_regular(&path)?;
         File::open(path)
     }
 
     fn open_with(&self, name: &str, create: bool) -> io::Result<File> {
-        expect_regular(&self.path.join(name))?;
+        check_regular(&self.path.join(name))?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -91,7 +91,7 @@ impl Folder {
 }
 
 /// Opening a pipe would wait for who writes into it, and a device keeps nothing.
-fn expect_regular(path: &Path) -> io::Result<()> {
+fn check_regular(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is no regular file")),

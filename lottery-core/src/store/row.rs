@@ -61,7 +61,7 @@ pub struct RowReader {
     canonical: Vec<u8>,
 }
 
-/// Why a row is none that this store wrote.
+/// Why a row is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRow {
     #[error(transparent)]
@@ -97,14 +97,14 @@ impl RowReader {
         if needs_quotes || !is_plain(row, agency, text) {
             self.canonical.clear();
             write_bet(&bet, &mut self.canonical);
-            expect_form(row, &self.canonical)?;
+            check_form(row, &self.canonical)?;
         }
         Ok(bet)
     }
 }
 
-/// Whether these fields are in the row as they stand, and no number of them has a zero in front: such
-/// a row, and most are, is as the program writes it, which for the others takes writing it.
+/// Whether these fields are in the row as they stand, and no number of them has a zero in front. Such a
+/// row, and most are, is canonical. Others are written again and compared.
 fn is_plain(row: &[u8], agency: &[u8], text: [&[u8]; 5]) -> bool {
     let [_, _, document, _, number] = text;
     let bytes: usize = text.iter().map(|field| 1 + field.len()).sum();
@@ -162,9 +162,7 @@ pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
 /// A row of `closings.csv`: an agency that has finished, and what it had sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// The agency.
     pub agency: u32,
-    /// Its bets.
     pub tally: Tally,
 }
 
@@ -248,7 +246,7 @@ fn read_numbers<const N: usize>(
     }
     let mut canonical = Vec::new();
     write_numbers(numbers, &mut canonical);
-    expect_form(row, &canonical)?;
+    check_form(row, &canonical)?;
     Ok(numbers)
 }
 
@@ -256,8 +254,8 @@ fn narrow(field: &'static str, number: u64) -> Result<u32, InvalidRow> {
     u32::try_from(number).map_err(|_| InvalidRow::Number(field, number.to_string()))
 }
 
-/// Says that `row` is, to the byte, what its values are written as.
-fn expect_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
+/// Checks that `row` is, to the byte, what its values are written as.
+fn check_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
     let canonical = canonical.strip_suffix(ROW_END).unwrap_or(canonical);
     match row == canonical {
         true => Ok(()),

@@ -357,11 +357,11 @@ fn a_file_that_somebody_touched_is_missed_at_the_next_commit() {
         tamper(&disk, name);
         store.commit(true).unwrap();
         let error = store.record_draw(HELD).unwrap_err();
-        assert!(matches!(error, CommitError::Gone { file } if file == name));
+        assert!(matches!(error, CommitError::Tampered { file } if file == name));
         assert!(error.is_fatal() && !disk.has(DRAW_FILE));
         store.store_bets(2, &bets(2, &[(20, 7)]));
         let error = store.commit(true).unwrap_err();
-        assert!(matches!(error, CommitError::Gone { file } if file == name));
+        assert!(matches!(error, CommitError::Tampered { file } if file == name));
     }
 }
 
@@ -463,7 +463,10 @@ fn a_folder_is_made_with_its_parents_used_by_one_store_and_watched() {
     assert_eq!(draw(&store, 7), Winners::from([(1, vec![10])]));
     std::fs::remove_file(path.join(BETS_FILE)).unwrap();
     store.store_bets(2, &bets(2, &[(20, 7)]));
-    assert!(matches!(store.commit(true), Err(CommitError::Gone { .. })));
+    assert!(matches!(
+        store.commit(true),
+        Err(CommitError::Tampered { .. })
+    ));
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -183,7 +183,7 @@ impl SimDisk {
         state.inodes[inode].medium = content.to_vec();
     }
 
-    /// Somebody removes the file; who has it open may go on using it.
+    /// Somebody removes the file; open handles stay valid.
     pub fn remove(&self, name: &str) {
         let state = &mut *self.state.borrow_mut();
         state.generation += 1;
@@ -228,10 +228,10 @@ impl State {
             Some(left) => *left -= 1,
             None => {}
         }
-        self.expect_working(operation, name)
+        self.check_working(operation, name)
     }
 
-    fn expect_working(&self, operation: Operation, name: &str) -> Result<(), Fault> {
+    fn check_working(&self, operation: Operation, name: &str) -> Result<(), Fault> {
         if !self.faults.failing.contains(&(operation, name)) {
             return Ok(());
         }
@@ -301,7 +301,7 @@ impl Disk for SimDisk {
 
     fn still_has(&self, name: &str, file: &SimFile) -> io::Result<bool> {
         let state = self.state.borrow();
-        state.expect_working(Operation::Stat, name)?;
+        state.check_working(Operation::Stat, name)?;
         Ok(state.names.get(name) == Some(&file.inode))
     }
 }
@@ -314,7 +314,7 @@ impl ReadFile for SimFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let state = self.state.borrow();
-        state.expect_working(Operation::Read, &self.name)?;
+        state.check_working(Operation::Read, &self.name)?;
         let cached = &state.inodes[self.inode].cached;
         let rest = cached.get(offset as usize..).unwrap_or_default();
         let read = rest.len().min(buffer.len());
