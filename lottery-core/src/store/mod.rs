@@ -96,7 +96,7 @@ pub enum OpenError {
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "the texts name the fields")]
 pub enum CommitError {
-    /// None of what was staged is stored; the file was cut back, and the store is good for more.
+    /// None of what was staged is stored; what was appended is cut off, and the store is good for more.
     #[error("{file}: {error}")]
     NothingStored {
         file: &'static str,

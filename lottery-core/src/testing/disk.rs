@@ -246,14 +246,18 @@ impl State {
         Err(Fault::Fails)
     }
 
-    /// Whether an operation that came to `outcome` was carried out: one in which the program dies may
-    /// have been.
-    fn is_done(&mut self, outcome: Result<(), Fault>) -> bool {
-        match outcome {
-            Ok(()) => true,
-            Err(Fault::ProgramDies) => self.rng.bool(),
-            Err(Fault::ProgramWasDead | Fault::Fails) => false,
+    /// A change that is carried out or not; one in which the program dies may have been.
+    fn change(
+        &mut self,
+        operation: Operation,
+        name: &str,
+        carry_out: impl FnOnce(&mut State),
+    ) -> io::Result<()> {
+        let outcome = self.begin(operation, name);
+        if outcome.is_ok() || matches!(outcome, Err(Fault::ProgramDies)) && self.rng.bool() {
+            carry_out(self);
         }
+        Ok(outcome?)
     }
 
     fn inode_named(&mut self, name: &str) -> usize {
@@ -280,11 +284,9 @@ impl Disk for SimDisk {
 
     fn open(&self, name: &str) -> io::Result<SimFile> {
         let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Open, name);
-        if state.is_done(outcome) {
+        state.change(Operation::Open, name, |state| {
             state.inode_named(name);
-        }
-        outcome?;
+        })?;
         Ok(SimFile {
             name: name.to_owned(),
             inode: state.inode_named(name),
@@ -353,25 +355,21 @@ impl DiskFile for SimFile {
     }
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Truncate, &self.name);
-        if state.is_done(outcome) {
+        let mut state = self.state.borrow_mut();
+        state.change(Operation::Truncate, &self.name, |state| {
             state.inodes[self.inode].truncate(bytes as usize);
-        }
-        Ok(outcome?)
+        })
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Sync, &self.name);
-        let is_done = state.is_done(outcome);
-        let inode = &mut state.inodes[self.inode];
-        match outcome {
-            _ if is_done => inode.sync(),
-            Err(Fault::Fails) => inode.give_up_pages(),
-            _ => {}
+        let result = state.change(Operation::Sync, &self.name, |state| {
+            state.inodes[self.inode].sync();
+        });
+        if result.is_err() && !state.has_crashed {
+            state.inodes[self.inode].give_up_pages();
         }
-        Ok(outcome?)
+        result
     }
 }
 
