@@ -90,7 +90,7 @@ fn too_large(length: u64, bytes_max: usize) -> Refusal {
 pub struct Dialect {
     /// Its name in the settings and the log.
     pub name: &'static str,
-    /// Makes the codec of a new connection, which accepts messages of at most so many bytes.
+    /// Makes the codec of a new connection from the most bytes that a message may have.
     pub codec: fn(usize) -> Box<dyn Codec>,
 }
 

@@ -28,7 +28,7 @@ use crate::message::{
 /// The version that Hello carries.
 pub const VERSION: u16 = 1;
 
-/// The largest message an agency of ours sends, in bytes, whatever its batches are set to.
+/// The largest message our agency sends, in bytes, whatever its batches are set to.
 pub const AGENCY_MESSAGE_BYTES_MAX: usize = 8192;
 
 /// Bytes of a RegisterBets before its first bet: the type and the count.

@@ -182,7 +182,7 @@ impl<D: Disk> Store<D> {
             write_bet(bet, &mut self.staged_rows);
         }
         let mut standing = self.standing(agency);
-        assert!(!standing.has_finished, "nothing is stored behind a closing");
+        assert!(!standing.has_finished, "nothing is stored after a closing");
         standing.tally.add(bets.bets.len() as u64, &bets.encodings);
         self.staged.insert(agency, standing);
     }

@@ -117,7 +117,7 @@ fn is_plain(row: &[u8], agency: &[u8], text: [&[u8]; 5]) -> bool {
 pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
     const REST_OF_FIELD: [&str; 7] = ["", "1", "x", "\"", "\"\"", ",\"", "\",\""];
     const DAYS: [&str; 3] = ["1999-01-01", "2000-10-10", "1999-01-30"];
-    const FIELDS_BEHIND: [&str; 6] = [
+    const LATER_FIELDS: [&str; 6] = [
         ",x,x,1,1999-01-01,0",
         ",x,1,1999-01-01,0",
         ",1,1999-01-01,0",
@@ -136,14 +136,14 @@ pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
         Ok(_) => 6,
         Err(count) => count.found,
     };
-    let Some(behind) = FIELDS_BEHIND.get(fields - 1) else {
+    let Some(later) = LATER_FIELDS.get(fields - 1) else {
         return false;
     };
     let rest_of_day = DAYS
         .iter()
         .flat_map(|day| (0..day.len()).map(|at| &day[at..]));
     REST_OF_FIELD.into_iter().chain(rest_of_day).any(|rest| {
-        let row = [whole, rest.as_bytes(), behind.as_bytes()].concat();
+        let row = [whole, rest.as_bytes(), later.as_bytes()].concat();
         reader.read_bet(&row).is_ok()
     })
 }
@@ -152,9 +152,9 @@ pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
 pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let fields = bytes.split(|byte| *byte == b',').count();
-    let behind = ",0".repeat(N.saturating_sub(fields));
+    let later = ",0".repeat(N.saturating_sub(fields));
     ["", "0"].into_iter().any(|rest| {
-        let row = [bytes, rest.as_bytes(), behind.as_bytes()].concat();
+        let row = [bytes, rest.as_bytes(), later.as_bytes()].concat();
         read_numbers(&row, [""; N]).is_ok()
     })
 }

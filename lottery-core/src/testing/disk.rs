@@ -88,7 +88,7 @@ impl Faults {
         }
     }
 
-    /// The disk is full after so many bytes, and nothing else goes wrong.
+    /// The disk is full after `bytes` more, and nothing else goes wrong.
     pub fn full_after(bytes: usize) -> Faults {
         Faults {
             room: Some(bytes),
@@ -174,7 +174,7 @@ impl SimDisk {
         self.look(name, |inode| inode.syncs)
     }
 
-    /// Somebody puts a file with this content there, on the medium too, in place of another.
+    /// Replaces the file by one with this content, on the medium too.
     pub fn put(&self, name: &str, content: &[u8]) {
         let state = &mut *self.state.borrow_mut();
         state.names.remove(name);
@@ -183,14 +183,14 @@ impl SimDisk {
         state.inodes[inode].medium = content.to_vec();
     }
 
-    /// Somebody removes the file; open handles stay valid.
+    /// Removes the file; open handles stay valid.
     pub fn remove(&self, name: &str) {
         let state = &mut *self.state.borrow_mut();
         state.generation += 1;
         state.names.remove(name);
     }
 
-    /// Somebody renames the file.
+    /// Renames the file.
     pub fn rename(&self, from: &str, to: &str) {
         let state = &mut *self.state.borrow_mut();
         state.generation += 1;
@@ -199,7 +199,7 @@ impl SimDisk {
         }
     }
 
-    /// Somebody cuts the file to `bytes`.
+    /// Cuts the file to `bytes`.
     pub fn cut(&self, name: &str, bytes: usize) {
         let state = &mut *self.state.borrow_mut();
         let inode = state.inode_named(name);

@@ -27,7 +27,7 @@ fn a_torn_last_row_is_cut_at_every_byte_it_may_have_been_torn_at() {
 }
 
 #[test]
-fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_nothing_before() {
+fn a_sector_missing_within_the_last_append_takes_what_follows_it_along_and_nothing_before() {
     let rows = (0..60).map(|document| row(1, 10_000 + document, 7));
     let whole = rows.collect::<String>().into_bytes();
     for sector in 0..whole.len() / SECTOR_BYTES {
@@ -45,13 +45,13 @@ fn a_sector_missing_within_the_last_append_takes_what_is_behind_it_along_and_not
     // What no append can have left is corruption; zeros alone may be the room made for one.
     let row = row(1, 10, 7);
     let append_bytes_max = APPEND_BYTES_MAX as usize;
-    for (behind, last, length, is_torn) in [
+    for (next, last, length, is_torn) in [
         (b'x', b'x', append_bytes_max, true),
         (b'x', b'x', append_bytes_max + 1, false),
         (0, 0, append_bytes_max + 1, true),
         (0, b'x', append_bytes_max + 1, false),
     ] {
-        let mut torn = vec![behind; length];
+        let mut torn = vec![next; length];
         torn[..2].copy_from_slice(b"1\0");
         torn[length - 1] = last;
         let disk = disk_with(&[(BETS_FILE, &[row.as_bytes(), &torn].concat())]);
