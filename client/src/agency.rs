@@ -12,9 +12,8 @@ use std::collections::VecDeque;
 
 use lottery_core::bet::Bet;
 use lottery_core::codec::native::{self, AGENCY_MESSAGE_BYTES_MAX, BATCH_HEADER_BYTES};
-use lottery_core::encoding;
+use lottery_core::encoding::{self, Tally};
 use lottery_core::message::{self, Code, Refusal, Reply, Welcome};
-use lottery_core::tally::Tally;
 use thiserror::Error;
 
 use crate::bet_source::{BetSource, SourceError};
@@ -273,10 +272,7 @@ impl<S: BetSource> Agency<S> {
 
     fn take_welcome(&mut self, welcome: Welcome) -> Result<News, AgencyError> {
         self.source.rewind()?;
-        let stored = Tally {
-            bets: welcome.bets,
-            crc: welcome.crc,
-        };
+        let stored = welcome.tally;
         let own = self.tally_first(stored.bets)?;
         if own != stored {
             return Err(AgencyError::OtherBets(stored, own));

@@ -2,7 +2,7 @@
 //!
 //! A bet comes from a stranger, as text or as bytes, and becomes a [`Bet`] only by passing the
 //! rules: [`Bet::from_text`] for the fields of a row, and [`encoding::decode`](crate::encoding::decode)
-//! for bytes. Holding a `Bet` therefore means that it is valid, and nobody checks it twice.
+//! for bytes. Holding a `Bet` therefore means that it is valid, and it is never checked twice.
 
 use std::fmt;
 
@@ -130,10 +130,6 @@ impl<'a> Bet<'a> {
     }
 
     /// The bet of these values, when it is valid; `birthdate` is a Unix time in seconds.
-    ///
-    /// # Errors
-    ///
-    /// The first field that breaks a rule.
     #[inline]
     pub(crate) fn from_values(
         agency: u32,

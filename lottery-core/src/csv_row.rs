@@ -33,7 +33,7 @@ pub enum Quoting {
     /// At the beginning of a field.
     #[default]
     FieldStart,
-    /// In a field that is not in quotes, or behind the quotes of one that was.
+    /// In a field that is not in quotes, or after the quotes of one that was.
     Plain,
     /// Inside quotes, where a line break does not end the row.
     Open,
@@ -55,17 +55,13 @@ impl Quoting {
         })
     }
 
-    /// Whether the row goes on behind a line break here.
+    /// Whether the row goes on after a line break here.
     pub fn is_open(self) -> bool {
         self == Quoting::Open
     }
 }
 
-/// Splits `text` at every `separator`.
-///
-/// # Errors
-///
-/// When that does not make `N` fields.
+/// Splits `text` at every `separator`, into `N` fields.
 #[inline]
 pub(crate) fn split<const N: usize>(text: &[u8], separator: u8) -> Result<[&[u8]; N], WrongCount> {
     let mut fields = [&text[..0]; N];
@@ -76,7 +72,7 @@ pub(crate) fn split<const N: usize>(text: &[u8], separator: u8) -> Result<[&[u8]
         }
         found += 1;
     }
-    expect_count(found, N)?;
+    check_count(found, N)?;
     Ok(fields)
 }
 
@@ -88,10 +84,6 @@ pub struct Splitter {
 
 impl Splitter {
     /// Splits a row, given without its end, into its `N` fields, without their quotes.
-    ///
-    /// # Errors
-    ///
-    /// When the row has another number of fields.
     ///
     /// ```
     /// use lottery_core::csv_row::Splitter;
@@ -127,7 +119,7 @@ impl Splitter {
                 _ => self.unquoted.push(*byte),
             }
         }
-        expect_count(commas + 1, N)?;
+        check_count(commas + 1, N)?;
         ends[N - 1] = self.unquoted.len();
         let mut start = 0;
         Ok(ends.map(|end| {
@@ -138,7 +130,7 @@ impl Splitter {
     }
 }
 
-fn expect_count(found: usize, expected: usize) -> Result<(), WrongCount> {
+fn check_count(found: usize, expected: usize) -> Result<(), WrongCount> {
     if found == expected {
         Ok(())
     } else {

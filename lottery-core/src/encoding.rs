@@ -1,4 +1,6 @@
-//! The bytes of one bet, as the CRC covers them and the native dialect carries them.
+//! The bytes of one bet, as the CRC covers them and the native dialect carries them, and the count and CRC
+//! by which both sides of a connection, and the files of the store, can tell whether they mean the same
+//! bets.
 //!
 //! ```text
 //! u32 agency
@@ -14,6 +16,8 @@
 
 use crate::bet::{Bet, InvalidBet};
 use crate::date;
+use crate::fields::Fields;
+use crate::message::Refusal;
 use crate::name::Name;
 
 /// Bytes of a bet besides its names, and so the fewest bytes that its fields take.
@@ -42,76 +46,76 @@ fn encode_name(name: Name<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
 }
 
-/// Reads the agency and the bet of an encoding that takes up all of `bytes`; `None` when its fields do
-/// not add up to them.
+/// Reads the agency and the bet of an encoding that takes up all of `bytes`.
+///
+/// # Errors
+///
+/// When the fields do not add up to the bytes. A bet that breaks a rule is the inner error.
 #[inline]
-pub fn decode(mut bytes: &[u8]) -> Option<(u32, Result<Bet<'_>, InvalidBet>)> {
-    let agency = u32::from_be_bytes(take(&mut bytes)?);
-    let names = [take_name(&mut bytes)?, take_name(&mut bytes)?];
-    let document = u32::from_be_bytes(take(&mut bytes)?);
-    let birthdate = i64::from_be_bytes(take(&mut bytes)?);
-    let number = u32::from_be_bytes(take(&mut bytes)?);
-    if !bytes.is_empty() {
-        return None;
-    }
+pub fn decode(bytes: &[u8]) -> Result<(u32, Result<Bet<'_>, InvalidBet>), Refusal> {
+    let mut fields = Fields(bytes);
+    let agency = u32::from_be_bytes(fields.array()?);
+    let names = [decode_name(&mut fields)?, decode_name(&mut fields)?];
+    let document = u32::from_be_bytes(fields.array()?);
+    let birthdate = i64::from_be_bytes(fields.array()?);
+    let number = u32::from_be_bytes(fields.array()?);
+    fields.end()?;
     let bet = Bet::from_values(agency, names, document, birthdate, number);
-    Some((agency, bet))
+    Ok((agency, bet))
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (field, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*field)
+#[inline]
+fn decode_name<'a>(fields: &mut Fields<'a>) -> Result<&'a [u8], Refusal> {
+    let length = u32::from_be_bytes(fields.array()?);
+    fields.bytes(length.into())
 }
 
-fn take_name<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = u32::from_be_bytes(take(bytes)?);
-    let (name, rest) = bytes.split_at_checked(length as usize)?;
-    *bytes = rest;
-    Some(name)
+/// A count of bets and the CRC-32 over their [encodings](self), in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The number of bets.
+    pub bets: u64,
+    /// CRC-32 (IEEE) over their encodings; 0 for none.
+    pub crc: u32,
+}
+
+impl Tally {
+    /// Adds `bets` more bets, whose encodings lie one after the other in `encodings`.
+    pub fn add(&mut self, bets: u64, encodings: &[u8]) {
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.crc);
+        hasher.update(encodings);
+        self.crc = hasher.finalize();
+        self.bets += bets;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::macros::date;
-
-    /// Agency 1, "Ana", "Ñu", DNI 30904465, 1999-03-17, number 7574, and a byte too many.
-    const VECTOR: [u8; 35] = [
-        0, 0, 0, 1, //
-        0, 0, 0, 3, b'A', b'n', b'a', //
-        0, 0, 0, 3, 0xc3, 0x91, b'u', // one byte more than letters
-        0x01, 0xd7, 0x90, 0x91, //
-        0, 0, 0, 0, 0x36, 0xee, 0xf0, 0x80, //
-        0, 0, 0x1d, 0x96, //
-        0,
-    ];
 
     #[test]
-    fn a_bet_has_the_bytes_of_the_protocol() {
-        let bet = Bet {
-            agency: 1,
-            first_name: Name::new(b"Ana").unwrap(),
-            last_name: Name::new("Ñu".as_bytes()).unwrap(),
-            document: 30_904_465,
-            birthdate: date!(1999 - 03 - 17),
-            number: 7574,
-        };
-        let mut out = Vec::new();
-        encode(&bet, &mut out);
-        assert_eq!(out, VECTOR[..34]);
-        assert_eq!(encoded_bytes(&bet), 34);
-        assert_eq!(decode(&out), Some((1, Ok(bet))));
+    fn a_bet_that_is_cut_or_longer_is_malformed() {
+        let bet = ["Ana", "Ñu", "30904465", "1999-03-17", "7574"].map(str::as_bytes);
+        let bet = Bet::from_text(1, bet).unwrap();
+        let mut bytes = Vec::new();
+        encode(&bet, &mut bytes);
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err());
+        }
+        assert_eq!(decode(&bytes), Ok((1, Ok(bet))));
+        bytes.push(0);
+        assert!(decode(&bytes).is_err());
     }
 
     #[test]
-    fn a_bet_that_is_cut_or_longer_or_claims_four_gigabytes_is_malformed() {
-        for length in 0..34 {
-            assert_eq!(decode(&VECTOR[..length]), None);
-        }
-        assert_eq!(decode(&VECTOR), None);
-        let mut huge_name = VECTOR[..34].to_vec();
-        huge_name[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
-        assert_eq!(decode(&huge_name), None);
+    fn the_crc_is_that_of_ieee_however_the_bets_come() {
+        let mut whole = Tally::default();
+        whole.add(2, b"123456789");
+        assert_eq!(whole.crc, 0xcbf4_3926);
+        let mut pieces = Tally::default();
+        pieces.add(1, b"1234");
+        pieces.add(1, b"56789");
+        assert_eq!(pieces, whole);
+        assert_eq!(Tally::default().crc, 0);
     }
 }

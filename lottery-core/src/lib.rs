@@ -8,8 +8,7 @@
 //!
 //! * [`bet`], [`name`], [`date`]: a bet, the rules that make it valid, and the complaint about one
 //!   that is not.
-//! * [`encoding`], [`tally`]: the bytes of a bet, and the count and CRC by which two sides compare
-//!   what they have.
+//! * [`encoding`]: the bytes of a bet, and the count and CRC by which two sides compare what they have.
 //! * [`message`]: what agencies ask and the central answers, without bytes.
 //! * [`codec`]: the same as bytes, in each of the five dialects that agencies speak.
 //! * [`store`]: `bets.csv`, `closings.csv` and `draw.csv`, appended in group commits and recovered at
@@ -21,10 +20,10 @@ pub mod codec;
 pub mod csv_row;
 pub mod date;
 pub mod encoding;
+mod fields;
 pub mod lines;
 pub mod message;
 pub mod name;
 pub mod store;
-pub mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

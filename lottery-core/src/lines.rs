@@ -54,10 +54,6 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line or piece of one, or `None` at the end of the file.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         self.offset += self.line.len() as u64;
         self.number += u64::from(!self.is_cut);
@@ -87,10 +83,6 @@ impl<R: Read> Lines<R> {
 
 impl<R: Seek> Lines<R> {
     /// Goes back to the first line.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.input.rewind()?;
         self.line.clear();

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lottery_core::codec::{After, Codec, DIALECTS, Dialect, Scan};
+use lottery_core::codec::{Codec, DIALECTS, Dialect, Scan};
 use lottery_core::message::{Refusal, Reply};
 use lottery_core::store::Disk;
 
@@ -113,7 +113,8 @@ impl AgencySession {
             return;
         }
         self.identity.note_reply(reply);
-        if self.codec.encode(reply, outgoing.buffer()) == After::Closes {
+        self.codec.encode(reply, outgoing.buffer());
+        if self.codec.ends_with(reply) {
             self.had_last_reply = true;
             outgoing.end(Ending::AfterFlush);
         }

@@ -1,16 +1,15 @@
 //! What the files of a lottery say, whether its server runs or not: who won, and whether they agree with each
 //! other.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
 use clap::ValueEnum;
+use lottery_core::encoding::Tally;
 use lottery_core::store::{
-    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, DiskFile, Folder, OpenError, Winners, examine,
+    BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Folder, OpenError, ReadFile, Winners, examine,
     find_winners, load_draw,
 };
-use lottery_core::tally::Tally;
 use serde_json::json;
 use thiserror::Error;
 
@@ -115,16 +114,16 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
     let draw = open_draw(folder)?;
     let found = examine(&bets, &closings, draw.as_ref(), || false)?;
     let winners = find(&bets, winning_number)?;
-    let agencies = BTreeMap::from_iter(found.agencies);
     let mut text = " agency       bets      crc32 closed winners\n".to_owned();
-    for (agency, standing) in &agencies {
+    for (agency, standing) in &found.agencies {
         let Tally { bets, crc } = standing.tally;
         let closed = if standing.has_finished { "yes" } else { "no" };
         let won = winners.get(agency).map_or(0, Vec::len);
         text += &format!("{agency:>7} {bets:>10} {crc:>10} {closed:>6} {won:>7}\n");
     }
-    let bets: u64 = agencies.values().map(|standing| standing.tally.bets).sum();
-    let closed = agencies.values().filter(|standing| standing.has_finished);
+    let standings = found.agencies.values();
+    let bets: u64 = standings.clone().map(|standing| standing.tally.bets).sum();
+    let closed = standings.filter(|standing| standing.has_finished);
     let (closed, won) = (closed.count(), winners.values().flatten().count());
     text += &format!("  total {bets:>10} {:>10} {closed:>6} {won:>7}\n", "");
     for (file, extent) in [
@@ -169,26 +168,14 @@ struct UpTo {
     bytes: u64,
 }
 
-impl DiskFile for UpTo {
+impl ReadFile for UpTo {
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.bytes)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.bytes.saturating_sub(offset).min(buffer.len() as u64);
-        DiskFile::read_at(&self.file, offset, &mut buffer[..left as usize])
-    }
-
-    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn truncate(&mut self, _bytes: u64) -> io::Result<()> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
+        ReadFile::read_at(&self.file, offset, &mut buffer[..left as usize])
     }
 }
 

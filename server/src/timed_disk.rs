@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use lottery_core::store::{Disk, DiskFile};
+use lottery_core::store::{Disk, DiskFile, ReadFile};
 
 use crate::http::Metrics;
 
@@ -52,7 +52,7 @@ impl<D: Disk> Disk for TimedDisk<D> {
     }
 }
 
-impl<F: DiskFile> DiskFile for TimedFile<F> {
+impl<F: DiskFile> ReadFile for TimedFile<F> {
     fn bytes(&self) -> io::Result<u64> {
         self.file.bytes()
     }
@@ -60,7 +60,9 @@ impl<F: DiskFile> DiskFile for TimedFile<F> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read_at(offset, buffer)
     }
+}
 
+impl<F: DiskFile> DiskFile for TimedFile<F> {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(offset, bytes)
     }

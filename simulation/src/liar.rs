@@ -8,9 +8,8 @@ use client::agency::{Agency, Step};
 use fastrand::Rng;
 use lottery_core::codec::native::{self, AGENCY_MESSAGE_BYTES_MAX, Native};
 use lottery_core::codec::{Codec, Inbox};
-use lottery_core::encoding;
+use lottery_core::encoding::{self, Tally};
 use lottery_core::message::{Code, Message, Refusal, Reply, Request, Stage, Welcome};
-use lottery_core::tally::Tally;
 use lottery_core::testing::Statistics;
 
 use crate::plan::{AgencyPlan, Bets, as_bet};
@@ -61,11 +60,11 @@ fn lie(plan: &AgencyPlan, rng: &mut Rng) -> Option<Reply> {
     Some(match rng.u8(..16) {
         0..4 => Reply::Stored,
         4..10 => {
-            welcome.crc ^= u32::from(rng.u8(..4) == 0);
+            welcome.tally.crc ^= u32::from(rng.u8(..4) == 0);
             Reply::Welcome(welcome)
         }
         10 => {
-            welcome.bets = rng.u64(..);
+            welcome.tally.bets = rng.u64(..);
             Reply::Welcome(welcome)
         }
         11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
@@ -82,11 +81,8 @@ fn welcome(plan: &AgencyPlan, count: usize) -> Welcome {
     }
     let mut tally = Tally::default();
     tally.add(count as u64, &encodings);
-    Welcome {
-        bets: tally.bets,
-        crc: tally.crc,
-        stage: Stage::Betting,
-    }
+    let stage = Stage::Betting;
+    Welcome { tally, stage }
 }
 
 /// The other end of one connection, which looks at what the agency sends.
@@ -184,10 +180,10 @@ impl Listener {
         match reply {
             Reply::Welcome(told) => {
                 assert!(self.has_greeted && self.next.is_none());
-                let bets = told.bets as usize;
+                let bets = told.tally.bets as usize;
                 assert!(bets <= plan.bets.len());
-                assert_eq!(welcome(plan, bets).crc, told.crc);
-                assert_eq!(agency.registered(), told.bets);
+                assert_eq!(welcome(plan, bets).tally, told.tally);
+                assert_eq!(agency.registered(), told.tally.bets);
                 self.next = Some(bets);
             }
             Reply::Stored => {

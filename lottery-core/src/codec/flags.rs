@@ -1,9 +1,9 @@
 //! The `flags` dialect: binary lengths, big-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::fields::field_at;
 use super::text::{BetFormat, pieces};
-use super::{After, Codec, Scan};
+use super::{Codec, Scan};
+use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
 
 const BETS_HEADER_BYTES: usize = 1 + 4;
@@ -82,17 +82,17 @@ impl Codec for Flags {
         Ok(Message { agency, request })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
-        match reply {
-            Reply::Winners(documents) => {
-                out.extend_from_slice(&(documents.len() as u32).to_be_bytes());
-                for document in documents {
-                    out.extend_from_slice(&document.to_be_bytes());
-                }
-                After::Closes
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
+        if let Reply::Winners(documents) = reply {
+            out.extend_from_slice(&(documents.len() as u32).to_be_bytes());
+            for document in documents {
+                out.extend_from_slice(&document.to_be_bytes());
             }
-            _ => After::of(reply),
         }
+    }
+
+    fn ends_with(&self, reply: &Reply) -> bool {
+        matches!(reply, Reply::Refused(_) | Reply::Winners(_))
     }
 }
 

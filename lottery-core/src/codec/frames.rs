@@ -1,9 +1,9 @@
 //! The `frames` dialect: binary frames, little-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::fields::{Fields, field_at};
 use super::text::{BetFormat, encode_documents};
-use super::{After, Codec, Scan};
+use super::{Codec, Scan};
+use crate::fields::{Fields, field_at};
 use crate::message::{Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request};
 
 /// Bytes of a request in front of its payload.
@@ -64,7 +64,7 @@ impl Codec for Frames {
         })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         match reply {
             Reply::Stored | Reply::Finished => encode_frame(0, out, |out| out.push(0)),
             Reply::Refused(_) => encode_frame(0, out, |out| out.push(1)),
@@ -74,7 +74,6 @@ impl Codec for Frames {
             }
             Reply::Welcome(_) | Reply::Status(_) => {}
         }
-        After::of(reply)
     }
 }
 

@@ -17,10 +17,6 @@ pub struct Inbox {
 impl Inbox {
     /// The next whole message that `scan` finds, or `None` when more bytes are needed. Bytes are
     /// taken off the front of `input`; with `None` it is left empty.
-    ///
-    /// # Errors
-    ///
-    /// As `scan`.
     pub fn next_message<'a, 'i: 'a, E>(
         &'a mut self,
         input: &mut &'i [u8],
@@ -56,7 +52,7 @@ impl Inbox {
         }
     }
 
-    /// Keeps what the message lacks, or, where nobody knows how much that is, all there is.
+    /// Appends what the message still needs, or all input if its length is unknown.
     fn keep_lacking(&mut self, at_least: Option<usize>, input: &mut &[u8]) {
         self.kept.drain(..self.taken);
         self.taken = 0;

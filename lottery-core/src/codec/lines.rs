@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::text::{BetFormat, encode_documents, expect_count, parse_count, pieces};
-use super::{After, Codec, Scan, too_large};
+use super::text::{BetFormat, check_count, encode_documents, parse_count, pieces};
+use super::{Codec, Scan, too_large};
 use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
 
 const FORMAT: BetFormat = BetFormat {
@@ -12,17 +12,17 @@ const FORMAT: BetFormat = BetFormat {
 };
 
 #[derive(Debug)]
-pub struct Lines {
+pub struct LinesCodec {
     line_bytes_max: usize,
     /// Bytes of the first line and its end, once that was found.
     first_line_bytes: Option<usize>,
-    /// Bytes known to have no end of a line, behind the first line if that was found.
+    /// Bytes known to have no end of a line, after the first line if that was found.
     searched_bytes: usize,
 }
 
-impl Lines {
-    pub fn new(line_bytes_max: usize) -> Lines {
-        Lines {
+impl LinesCodec {
+    pub fn new(line_bytes_max: usize) -> LinesCodec {
+        LinesCodec {
             line_bytes_max,
             first_line_bytes: None,
             searched_bytes: 0,
@@ -42,12 +42,12 @@ impl Lines {
     }
 }
 
-impl Codec for Lines {
+impl Codec for LinesCodec {
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
         if self.first_line_bytes.is_none() {
             self.first_line_bytes = self.find_line(bytes, 0)?;
             if let Some(line_bytes) = self.first_line_bytes {
-                // Who says something else is told at once, and not after a second line.
+                // Refuse an unknown first line at once, without waiting for the second.
                 Kind::of(&bytes[..line_bytes])?;
             }
         }
@@ -67,7 +67,7 @@ impl Codec for Lines {
         let request = match Kind::of(first)? {
             Kind::Bets(count) => {
                 let bets = pieces(second, b'~').map(|bet| FORMAT.bet_with_agency(bet));
-                Request::Bets(expect_count(count, Batch::collect(None, bets)?)?)
+                Request::Bets(check_count(count, Batch::collect(None, bets)?)?)
             }
             Kind::Finished if second == b"FINISHED" => Request::Finish(Awaits::Winners),
             Kind::Finished => return Err(Refusal::malformed("F:1 without FINISHED")),
@@ -78,7 +78,7 @@ impl Codec for Lines {
         })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         match reply {
             Reply::Stored => out.extend_from_slice(b"R:1\nOK\n"),
             Reply::Refused(_) => out.extend_from_slice(b"R:1\nFAIL\n"),
@@ -92,7 +92,6 @@ impl Codec for Lines {
             }
             Reply::Welcome(_) | Reply::Finished | Reply::DrawHeld | Reply::Status(_) => {}
         }
-        After::of(reply)
     }
 }
 

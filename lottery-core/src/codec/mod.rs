@@ -8,7 +8,6 @@
 //! A dialect is one file of this folder and a line in [`DIALECTS`]; `docs/DIALECTS.md` has their
 //! bytes.
 
-mod fields;
 mod flags;
 mod frames;
 mod inbox;
@@ -22,32 +21,29 @@ use std::fmt::Debug;
 use crate::message::{Message, Refusal, Reply};
 use flags::Flags;
 use frames::Frames;
-use lines::Lines;
+use lines::LinesCodec;
 use native::Native;
-use sized::Sized;
+use sized::SizedText;
 
 pub use inbox::Inbox;
 
 /// One connection's side of a dialect. Made when the connection is accepted, and told every message
-/// in order, since some dialects say only once which agency speaks.
+/// in order, since some dialects say only once which agency speaks. After an error it is of no further use.
 pub trait Codec: Debug {
     /// Looks for a whole message at the front of `bytes`, which are those of the last call and
-    /// perhaps more behind them, unless that call found a message.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become a message; the codec is of no further use then.
+    /// perhaps more after them, unless that call found a message. Refuses bytes that cannot become one.
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
-    /// Reads a message that [`Codec::scan`] found whole.
-    ///
-    /// # Errors
-    ///
-    /// When the message contradicts itself; the codec is of no further use then.
+    /// Reads a message that [`Codec::scan`] found whole. Refuses one that contradicts itself.
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal>;
 
-    /// Appends a reply, if the dialect has a word for it, and says what becomes of the connection.
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After;
+    /// Appends a reply, if the dialect has a word for it.
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>);
+
+    /// Whether the central closes the connection once this reply is sent.
+    fn ends_with(&self, reply: &Reply) -> bool {
+        matches!(reply, Reply::Refused(_))
+    }
 }
 
 /// What is at the front of some bytes.
@@ -89,31 +85,12 @@ fn too_large(length: u64, bytes_max: usize) -> Refusal {
     ))
 }
 
-/// What becomes of a connection behind a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// It stays open.
-    StaysOpen,
-    /// The central closes it once the reply is sent.
-    Closes,
-}
-
-impl After {
-    /// What every dialect does behind a refusal, and most behind nothing else.
-    fn of(reply: &Reply) -> After {
-        match reply {
-            Reply::Refused(_) => After::Closes,
-            _ => After::StaysOpen,
-        }
-    }
-}
-
 /// A wire format.
 #[derive(Debug)]
 pub struct Dialect {
     /// Its name in the settings and the log.
     pub name: &'static str,
-    /// Makes the codec of a new connection, which accepts messages of at most so many bytes.
+    /// Makes the codec of a new connection from the most bytes that a message may have.
     pub codec: fn(usize) -> Box<dyn Codec>,
 }
 
@@ -122,8 +99,8 @@ pub static DIALECTS: [Dialect; 5] = [
     Dialect::new("native", |bytes_max| Box::new(Native::new(bytes_max))),
     Dialect::new("frames", |bytes_max| Box::new(Frames { bytes_max })),
     Dialect::new("flags", |bytes_max| Box::new(Flags::new(bytes_max))),
-    Dialect::new("lines", |bytes_max| Box::new(Lines::new(bytes_max))),
-    Dialect::new("sized", |bytes_max| Box::new(Sized { bytes_max })),
+    Dialect::new("lines", |bytes_max| Box::new(LinesCodec::new(bytes_max))),
+    Dialect::new("sized", |bytes_max| Box::new(SizedText { bytes_max })),
 ];
 
 impl Dialect {

@@ -3,7 +3,7 @@
 //!
 //! Every message starts with two bytes, its type. Types 1–7 are those of existing agencies.
 //!
-//! | type | message | from | behind the type |
+//! | type | message | from | after the type |
 //! | --- | --- | --- | --- |
 //! | 1 | RegisterBets | agency | `u32` count, then per bet `u64` length and [the bet](crate::encoding) |
 //! | 2 | RegisterBetOk | central | nothing; one per stored batch, in order |
@@ -17,10 +17,10 @@
 //! | 32 | Status | anybody | nothing |
 //! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` 0 before the draw, 2 after it |
 
-use super::fields::{Fields, field_at};
-use super::{After, Codec, Scan, too_large};
+use super::{Codec, Scan, too_large};
 use crate::bet::Bet;
-use crate::encoding::{self, BET_BYTES_MIN};
+use crate::encoding::{self, BET_BYTES_MIN, Tally};
+use crate::fields::{Fields, field_at};
 use crate::message::{
     Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request, Stage, StatusReport, Welcome,
 };
@@ -28,7 +28,7 @@ use crate::message::{
 /// The version that Hello carries.
 pub const VERSION: u16 = 1;
 
-/// The largest message an agency of ours sends, in bytes, whatever its batches are set to.
+/// The largest message our agency sends, in bytes, whatever its batches are set to.
 pub const AGENCY_MESSAGE_BYTES_MAX: usize = 8192;
 
 /// Bytes of a RegisterBets before its first bet: the type and the count.
@@ -154,9 +154,8 @@ impl Codec for Native {
         Ok(Message { agency, request })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         encode_reply(reply, out);
-        After::of(reply)
     }
 }
 
@@ -168,11 +167,7 @@ fn unknown_type(number: u16) -> Refusal {
 fn parse_bet<'a>(fields: &mut Fields<'a>) -> Result<FoundBet<'a>, Refusal> {
     let length = u64::from_be_bytes(fields.array()?);
     let bytes = fields.bytes(length)?;
-    let (agency, bet) = encoding::decode(bytes).ok_or_else(|| {
-        Refusal::malformed(format!(
-            "a bet whose fields do not add up to its {length} bytes"
-        ))
-    })?;
+    let (agency, bet) = encoding::decode(bytes)?;
     Ok(FoundBet {
         agency,
         bet,
@@ -196,10 +191,10 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
                 put(&document.to_be_bytes());
             }
         }
-        Reply::Welcome(Welcome { bets, crc, stage }) => {
+        Reply::Welcome(Welcome { tally, stage }) => {
             put(&WELCOME.to_be_bytes());
-            put(&bets.to_be_bytes());
-            put(&crc.to_be_bytes());
+            put(&tally.bets.to_be_bytes());
+            put(&tally.crc.to_be_bytes());
             put(&[*stage as u8]);
         }
         Reply::Status(report) => {
@@ -257,10 +252,6 @@ pub fn encode_status(out: &mut Vec<u8>) {
 
 /// Looks for a whole message of the central at the front of `bytes`. An agency distrusts the central's
 /// lengths as the central distrusts the agencies': it accepts at most `winners_max` winners.
-///
-/// # Errors
-///
-/// When the bytes cannot become a message.
 pub fn scan_reply(bytes: &[u8], winners_max: u64) -> Result<Scan, Refusal> {
     let length = match field_at(bytes, 0).map(u16::from_be_bytes) {
         None | Some(REGISTER_BET_OK) => TYPE_BYTES,
@@ -286,10 +277,6 @@ pub fn scan_reply(bytes: &[u8], winners_max: u64) -> Result<Scan, Refusal> {
 }
 
 /// Reads a message that [`scan_reply`] found whole.
-///
-/// # Errors
-///
-/// When a code or a stage is unknown, or the lengths contradict each other.
 pub fn parse_reply(message: &[u8]) -> Result<Reply, Refusal> {
     let mut fields = Fields(message);
     let reply = match u16::from_be_bytes(fields.array()?) {
@@ -305,8 +292,10 @@ pub fn parse_reply(message: &[u8]) -> Result<Reply, Refusal> {
             Reply::Winners(documents.collect::<Result<_, _>>()?)
         }
         WELCOME => Reply::Welcome(Welcome {
-            bets: u64::from_be_bytes(fields.array()?),
-            crc: u32::from_be_bytes(fields.array()?),
+            tally: Tally {
+                bets: u64::from_be_bytes(fields.array()?),
+                crc: u32::from_be_bytes(fields.array()?),
+            },
             stage: parse_stage(&mut fields)?,
         }),
         STATUS_REPORT => Reply::Status(StatusReport {

@@ -1,11 +1,11 @@
-//! The `sized` dialect: UTF-8 text behind its size in eight ASCII digits, in both directions.
+//! The `sized` dialect: UTF-8 text after its size in eight ASCII digits, in both directions.
 //! `docs/DIALECTS.md` has its tables.
 
 use memchr::memchr;
 
-use super::fields::field_at;
-use super::text::{BetFormat, encode_documents, expect_count, parse_agency, parse_count, pieces};
-use super::{After, Codec, Scan};
+use super::text::{BetFormat, check_count, encode_documents, parse_agency, parse_count, pieces};
+use super::{Codec, Scan};
+use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 /// Digits in front of a body.
@@ -17,11 +17,11 @@ const FORMAT: BetFormat = BetFormat {
 };
 
 #[derive(Debug)]
-pub struct Sized {
+pub struct SizedText {
     pub bytes_max: usize,
 }
 
-impl Codec for Sized {
+impl Codec for SizedText {
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
         if let Some(size) = field_at::<SIZE_BYTES>(bytes, 0) {
             let length = SIZE_BYTES as u64 + u64::from(parse_count("the size", &size)?);
@@ -47,7 +47,7 @@ impl Codec for Sized {
         })
     }
 
-    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {
+    fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         match reply {
             Reply::Stored => encode_body(b"success;Batch stored successfully.", out),
             Reply::Refused(refusal) => {
@@ -61,7 +61,6 @@ impl Codec for Sized {
             }
             Reply::Welcome(_) | Reply::Finished | Reply::DrawHeld | Reply::Status(_) => {}
         }
-        After::of(reply)
     }
 }
 
@@ -76,7 +75,7 @@ fn parse_batch(body: &[u8]) -> Result<Batch<'_>, Refusal> {
     let bets = bets.strip_prefix(b"\n").unwrap_or(bets);
     let bets = bets.strip_suffix(b"\n").unwrap_or(bets);
     let bets = pieces(bets, b'\n').map(|bet| FORMAT.bet_of_agency(agency, bet));
-    expect_count(count, Batch::collect(Some(agency), bets)?)
+    check_count(count, Batch::collect(Some(agency), bets)?)
 }
 
 fn encode_body(body: &[u8], out: &mut Vec<u8>) {

@@ -55,8 +55,8 @@ pub(super) fn parse_count(what: &str, text: &[u8]) -> Result<u32, Refusal> {
     parse_decimal(text).ok_or_else(|| no_number(what, text))
 }
 
-/// Says that the batch has as many bets as were announced.
-pub(super) fn expect_count(announced: u32, batch: Batch<'_>) -> Result<Batch<'_>, Refusal> {
+/// Checks that the batch has as many bets as were announced.
+pub(super) fn check_count(announced: u32, batch: Batch<'_>) -> Result<Batch<'_>, Refusal> {
     if batch.count == announced as usize {
         return Ok(batch);
     }

@@ -31,14 +31,18 @@ impl<F: DiskFile> AppendFile<F> {
         }
     }
 
-    /// Says that the file on `disk` is still this one, as long as it was left.
-    pub fn expect_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
+    /// Checks that the file on `disk` is still this one, and as long as we left it.
+    pub fn check_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
+        let file = self.name;
         let is_untouched = disk
-            .still_has(self.name, &self.file)
+            .still_has(file, &self.file)
             .and_then(|is_same| Ok(is_same && self.file.bytes()? == self.bytes));
         match is_untouched {
             Ok(true) => Ok(()),
-            _ => Err(CommitError::Gone { file: self.name }),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(CommitError::NothingStored { file, error })
+            }
+            _ => Err(CommitError::Tampered { file }),
         }
     }
 

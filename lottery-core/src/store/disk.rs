@@ -25,15 +25,18 @@ pub trait Disk {
     fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
-/// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
-/// cut once [`DiskFile::sync`] has returned. Errors are whatever the system says.
-pub trait DiskFile {
+/// A file that is only read. Errors are whatever the system says.
+pub trait ReadFile {
     /// The file's length in bytes.
     fn bytes(&self) -> io::Result<u64>;
 
     /// Reads at `offset` into the front of `buffer` and says how many bytes; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
 
+/// A file of a [`Disk`]. What is written lasts through a crash of the program, and through a power
+/// cut once [`DiskFile::sync`] has returned.
+pub trait DiskFile: ReadFile {
     /// Writes all of `bytes` at `offset`; after an error, some of them may have been written.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
@@ -61,12 +64,12 @@ impl Folder {
     /// Opens a file to read it, beside a server that may be using it.
     pub fn open_to_read(&self, name: &str) -> io::Result<File> {
         let path = self.path.join(name);
-        expect_regular(&path)?;
+        check_regular(&path)?;
         File::open(path)
     }
 
     fn open_with(&self, name: &str, create: bool) -> io::Result<File> {
-        expect_regular(&self.path.join(name))?;
+        check_regular(&self.path.join(name))?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -88,7 +91,7 @@ impl Folder {
 }
 
 /// Opening a pipe would wait for who writes into it, and a device keeps nothing.
-fn expect_regular(path: &Path) -> io::Result<()> {
+fn check_regular(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
@@ -133,7 +136,7 @@ impl Disk for Folder {
     }
 }
 
-impl DiskFile for File {
+impl ReadFile for File {
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
@@ -146,7 +149,9 @@ impl DiskFile for File {
             }
         }
     }
+}
 
+impl DiskFile for File {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.write_all_at(bytes, offset)
     }

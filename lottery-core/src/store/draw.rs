@@ -6,7 +6,7 @@ use std::io;
 use memchr::memmem::Finder;
 use memchr::memrchr;
 
-use super::disk::DiskFile;
+use super::disk::ReadFile;
 use super::examine::read_full;
 use super::row::{LINE_BYTES_MAX, ROW_BYTES_MAX, ROW_END, RowReader};
 use crate::bet::has_won;
@@ -49,17 +49,17 @@ impl Draw {
     }
 
     /// Looks at the next slice of `file`. Returns the winners when that was the last.
-    pub(super) fn advance<F: DiskFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
+    pub(super) fn advance<F: ReadFile>(&mut self, file: &F) -> io::Result<Option<Winners>> {
         let wanted = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = wanted.min(self.buffer.len());
         let filled = read_full(file, self.offset, &mut self.buffer[..wanted])?;
         if filled < wanted {
-            return Err(damaged("is shorter than what was written to it"));
+            return Err(corrupt("is shorter than what was written to it"));
         }
         let rows_end = match memrchr(b'\n', &self.buffer[..filled]) {
             Some(last) => last + 1,
             None if filled == 0 => 0,
-            None => return Err(damaged("has a row without an end")),
+            None => return Err(corrupt("has a row without an end")),
         };
         self.take_winners(rows_end)?;
         self.offset += rows_end as u64;
@@ -82,7 +82,7 @@ impl Draw {
             let row_end = position + self.ending.needle().len() - ROW_END.len();
             let bet = reader
                 .read_bet(&rows[row_start..row_end])
-                .map_err(|reason| damaged(&format!("has a damaged row: {reason}")))?;
+                .map_err(|reason| corrupt(&format!("has a damaged row: {reason}")))?;
             if has_won(&bet, self.winning_number) {
                 found.push((bet.agency, bet.document));
             }
@@ -95,11 +95,7 @@ impl Draw {
 }
 
 /// The winners among the whole rows of `bets.csv`, which a server may be appending to.
-///
-/// # Errors
-///
-/// As [`Store::advance_draw`](super::Store::advance_draw).
-pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
+pub fn find_winners<F: ReadFile>(bets: &F, winning_number: u32) -> io::Result<Winners> {
     let bytes = bets.bytes()?;
     let mut tail = vec![0; LINE_BYTES_MAX];
     let start = bytes.saturating_sub(tail.len() as u64);
@@ -113,6 +109,6 @@ pub fn find_winners<F: DiskFile>(bets: &F, winning_number: u32) -> io::Result<Wi
     }
 }
 
-fn damaged(what: &str) -> io::Error {
+fn corrupt(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("bets.csv {what}"))
 }

@@ -5,16 +5,15 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-use super::disk::DiskFile;
+use super::disk::ReadFile;
 use super::row::{
     Closing, DrawRecord, InvalidRow, LINE_BYTES_MAX, RowReader, is_beginning_of_bet,
     is_beginning_of_numbers,
 };
 use super::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, OpenError};
 use crate::bet::Bet;
-use crate::encoding;
+use crate::encoding::{self, Tally};
 use crate::lines::{Line, Lines};
-use crate::tally::Tally;
 
 /// The most that one append can leave unsynced with durability `always`: what a turn of the server may
 /// stage. A power cut may lose any sector of it.
@@ -30,7 +29,7 @@ const RUN_BYTES_MAX: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub struct Examination {
     /// How each agency stands that has bets or has finished.
-    pub agencies: BTreeMap<u32, Standing>,
+    pub agencies: BTreeMap<u32, StoredAgency>,
     /// The draw, if it was held.
     pub draw: Option<DrawRecord>,
     /// How far `bets.csv` is good.
@@ -43,7 +42,7 @@ pub struct Examination {
 
 /// How an agency stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct StoredAgency {
     /// Its bets.
     pub tally: Tally,
     /// Whether it has finished.
@@ -55,16 +54,13 @@ pub struct Standing {
 pub struct Extent {
     /// Bytes of whole rows.
     pub bytes: u64,
-    /// Bytes behind them that a torn append left.
+    /// Bytes after them that a torn append left.
     pub torn_bytes: u64,
 }
 
-/// Reads the files from beginning to end; asks `should_stop` now and then, as it may take long.
-///
-/// # Errors
-///
-/// The first [`OpenError`]. What a crash leaves is none: see [`Extent`].
-pub fn examine<F: DiskFile>(
+/// Reads the files from beginning to end; asks `should_stop` now and then, as it may take long. A torn
+/// tail is not an error: see [`Extent`].
+pub fn examine<F: ReadFile>(
     bets: &F,
     closings: &F,
     draw: Option<&F>,
@@ -108,15 +104,11 @@ pub fn examine<F: DiskFile>(
 }
 
 /// The draw in `draw.csv`, if there is one.
-///
-/// # Errors
-///
-/// The first [`OpenError`].
-pub fn load_draw<F: DiskFile>(file: &F) -> Result<Option<DrawRecord>, OpenError> {
+pub fn load_draw<F: ReadFile>(file: &F) -> Result<Option<DrawRecord>, OpenError> {
     read_draw(file, || false).map(|(draw, _)| draw)
 }
 
-fn read_draw<F: DiskFile>(
+fn read_draw<F: ReadFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
 ) -> Result<(Option<DrawRecord>, Extent), OpenError> {
@@ -146,7 +138,7 @@ struct Run {
 
 impl Run {
     /// Adds the run to the tally of its agency, and begins another.
-    fn end(&mut self, agencies: &mut BTreeMap<u32, Standing>) {
+    fn end(&mut self, agencies: &mut BTreeMap<u32, StoredAgency>) {
         if self.bets > 0 {
             let standing = agencies.entry(self.agency).or_default();
             standing.tally.add(self.bets, &self.encodings);
@@ -157,11 +149,7 @@ impl Run {
 }
 
 /// Hands each bet of `bets.csv` to `visit`, in the file's order, and says how far the file is good.
-///
-/// # Errors
-///
-/// The first [`OpenError`].
-pub fn load_bets<F: DiskFile>(
+pub fn load_bets<F: ReadFile>(
     file: &F,
     should_stop: impl FnMut() -> bool,
     mut visit: impl FnMut(&Bet<'_>),
@@ -186,13 +174,13 @@ struct Rows<'f, F> {
     is_beginning: fn(&[u8]) -> bool,
 }
 
-impl<F: DiskFile> Rows<'_, F> {
+impl<F: ReadFile> Rows<'_, F> {
     fn read(
         &self,
         mut should_stop: impl FnMut() -> bool,
         mut visit: impl FnMut(&[u8]) -> Result<(), InvalidRow>,
     ) -> Result<Extent, OpenError> {
-        let content = FromStart {
+        let content = FileReader {
             file: self.file,
             offset: 0,
         };
@@ -208,12 +196,12 @@ impl<F: DiskFile> Rows<'_, F> {
             };
             let (bytes, line) = (lines.offset(), lines.number());
             if let Err(reason) = result {
-                let damage = OpenError::Damage {
+                let corrupt = OpenError::Corrupt {
                     file: self.name,
                     line,
                     reason: reason.to_string(),
                 };
-                let torn_bytes = self.torn_bytes(bytes, &mut should_stop)?.ok_or(damage)?;
+                let torn_bytes = self.torn_bytes(bytes, &mut should_stop)?.ok_or(corrupt)?;
                 return Ok(Extent { bytes, torn_bytes });
             }
             if line % LINES_BETWEEN_QUESTIONS == 0 && should_stop() {
@@ -281,8 +269,8 @@ impl<F: DiskFile> Rows<'_, F> {
 }
 
 /// Reads at `offset` until the buffer is full or the file ends, and says how many bytes.
-pub fn read_full<F: DiskFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut stream = FromStart { file, offset };
+pub fn read_full<F: ReadFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut stream = FileReader { file, offset };
     let mut filled = 0;
     loop {
         match stream.read(&mut buffer[filled..])? {
@@ -293,12 +281,12 @@ pub fn read_full<F: DiskFile>(file: &F, offset: u64, buffer: &mut [u8]) -> io::R
 }
 
 /// A file as a stream.
-struct FromStart<'f, F> {
+struct FileReader<'f, F> {
     file: &'f F,
     offset: u64,
 }
 
-impl<F: DiskFile> Read for FromStart<'_, F> {
+impl<F: ReadFile> Read for FileReader<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(self.offset, buffer)?;
         self.offset += read as u64;

@@ -23,13 +23,15 @@ use std::io;
 
 use thiserror::Error;
 
-pub use disk::{Disk, DiskFile, Folder};
+pub use disk::{Disk, DiskFile, Folder, ReadFile};
 pub use draw::{Draw, Winners, find_winners};
-pub use examine::{APPEND_BYTES_MAX, Examination, Extent, Standing, examine, load_bets, load_draw};
+pub use examine::{
+    APPEND_BYTES_MAX, Examination, Extent, StoredAgency, examine, load_bets, load_draw,
+};
 pub use row::{DrawRecord, write_bet};
 
+use crate::encoding::Tally;
 use crate::message::Bets;
-use crate::tally::Tally;
 use append_file::AppendFile;
 use row::Closing;
 
@@ -51,14 +53,14 @@ pub struct Store<D: Disk> {
     bets: AppendFile<D::File>,
     closings: AppendFile<D::File>,
     draw: Option<DrawRecord>,
-    committed: BTreeMap<u32, Standing>,
+    committed: BTreeMap<u32, StoredAgency>,
     /// How the agencies with something staged will stand after the next commit.
-    staged: BTreeMap<u32, Standing>,
+    staged: BTreeMap<u32, StoredAgency>,
     staged_rows: Vec<u8>,
     staged_closings: Vec<u8>,
 }
 
-/// What opening the store found and mended.
+/// What opening the store found and repaired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// Bets stored, of all agencies.
@@ -69,41 +71,35 @@ pub struct Recovery {
     pub cut_bytes: [(&'static str, u64); 3],
 }
 
-/// Why the files cannot be read or opened. Nothing in them is changed then, unless mending failed.
+/// Why the files cannot be read or opened. Nothing in them is changed then, unless a repair failed.
 #[derive(Debug, Error)]
+#[allow(missing_docs, reason = "the texts name the fields")]
 pub enum OpenError {
-    /// A file cannot be opened, made, read or mended.
+    /// A file cannot be opened, made, read or repaired.
     #[error("{file}: {error}")]
     File {
-        /// The file's name.
         file: &'static str,
-        /// What the system says.
         error: io::Error,
     },
     /// Corruption: a line is not as this store leaves it, whatever crash it went through.
     #[error("{file} line {line}: {reason}")]
-    Damage {
-        /// The file's name.
+    Corrupt {
         file: &'static str,
-        /// The line, from 1.
         line: u64,
-        /// What is wrong with it.
         reason: String,
     },
-    /// The reading was stopped from outside.
     #[error("stopped before the end")]
     Stopped,
 }
 
 /// Why a commit did not store everything.
 #[derive(Debug, Error)]
+#[allow(missing_docs, reason = "the texts name the fields")]
 pub enum CommitError {
-    /// None of what was staged is stored; the file was cut back, and the store is good for more.
+    /// None of what was staged is stored; what was appended is cut off, and the store is good for more.
     #[error("{file}: {error}")]
     NothingStored {
-        /// The file's name.
         file: &'static str,
-        /// What the system says.
         error: io::Error,
     },
     /// The bets are stored and the closings are not; the store is good for more.
@@ -113,21 +109,15 @@ pub enum CommitError {
     /// disk let it be; opening the store anew makes certain what it finds.
     #[error("{file}: {operation} failed: {error}; restart the server once the disk is good")]
     InDoubt {
-        /// The file's name.
         file: &'static str,
-        /// What failed last.
         operation: &'static str,
-        /// What the system says.
         error: io::Error,
     },
     /// Somebody removed, renamed, replaced or changed a file under the running server. Fatal.
     #[error(
         "{file} was removed, replaced or cut by somebody else; put it back and restart the server"
     )]
-    Gone {
-        /// The file's name.
-        file: &'static str,
-    },
+    Tampered { file: &'static str },
 }
 
 impl CommitError {
@@ -141,14 +131,14 @@ impl CommitError {
 }
 
 impl<D: Disk> Store<D> {
-    /// Opens the store on `disk`, making its files when they are missing. What a crash left behind the
+    /// Opens the store on `disk`, making its files when they are missing. What a crash left after the
     /// last whole row is cut off, and what is left is synced: what a crashed program had written, but
     /// not synced, counts from here on. Opening a large store takes a while, so it asks `should_stop`
     /// now and then.
     ///
     /// # Errors
     ///
-    /// When a file cannot be used, or is damaged in a way that no crash explains; nothing is
+    /// When a file cannot be used, or is corrupt in a way that no crash explains; nothing is
     /// changed then. [`OpenError::Stopped`] when it was to stop.
     pub fn open(
         disk: D,
@@ -170,8 +160,8 @@ impl<D: Disk> Store<D> {
             ],
         };
         let store = Store {
-            bets: mend(BETS_FILE, bets, found.bets_extent)?,
-            closings: mend(CLOSINGS_FILE, closings, found.closings_extent)?,
+            bets: recover(BETS_FILE, bets, found.bets_extent)?,
+            closings: recover(CLOSINGS_FILE, closings, found.closings_extent)?,
             draw: found.draw,
             committed: found.agencies,
             disk,
@@ -180,7 +170,7 @@ impl<D: Disk> Store<D> {
             staged_closings: Vec::new(),
         };
         if let Some(draw) = draw {
-            mend(DRAW_FILE, draw, found.draw_extent)?;
+            recover(DRAW_FILE, draw, found.draw_extent)?;
         }
         Ok((store, recovery))
     }
@@ -192,7 +182,7 @@ impl<D: Disk> Store<D> {
             write_bet(bet, &mut self.staged_rows);
         }
         let mut standing = self.standing(agency);
-        assert!(!standing.has_finished, "nothing is stored behind a closing");
+        assert!(!standing.has_finished, "nothing is stored after a closing");
         standing.tally.add(bets.bets.len() as u64, &bets.encodings);
         self.staged.insert(agency, standing);
     }
@@ -298,7 +288,7 @@ impl<D: Disk> Store<D> {
     /// [`CommitError::NothingStored`], after which it may be tried again, or a fatal one.
     pub fn record_draw(&mut self, record: DrawRecord) -> Result<(), CommitError> {
         assert_eq!(self.draw, None, "the draw is held once");
-        self.expect_untouched()?;
+        self.check_untouched()?;
         let not_stored = |error| CommitError::NothingStored {
             file: DRAW_FILE,
             error,
@@ -321,8 +311,8 @@ impl<D: Disk> Store<D> {
 
     fn try_commit(&mut self, sync_bets: bool) -> Result<(), CommitError> {
         if self.staged_bytes() > 0 {
-            self.expect_untouched()?;
-            // A closing that was undone must not come back behind bets that it does not cover.
+            self.check_untouched()?;
+            // A closing that was undone must not come back after bets that it does not cover.
             self.closings.sync()?;
         }
         if !self.staged_rows.is_empty() {
@@ -343,13 +333,13 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Says that nobody else touched what the answers rest on.
-    fn expect_untouched(&self) -> Result<(), CommitError> {
-        self.bets.expect_untouched(&self.disk)?;
-        self.closings.expect_untouched(&self.disk)
+    /// Checks that no other process changed the files that hold what was acknowledged.
+    fn check_untouched(&self) -> Result<(), CommitError> {
+        self.bets.check_untouched(&self.disk)?;
+        self.closings.check_untouched(&self.disk)
     }
 
-    fn standing(&self, agency: u32) -> Standing {
+    fn standing(&self, agency: u32) -> StoredAgency {
         let staged = self.staged.get(&agency);
         let standing = staged.or_else(|| self.committed.get(&agency));
         standing.copied().unwrap_or_default()
@@ -360,24 +350,23 @@ impl<D: Disk> Store<D> {
 ///
 /// A sync that failed, in this opening or in the run before, may have left the last append in the system's
 /// cache alone: readable, and taken for written by every later sync. It is therefore written again.
-fn mend<F: DiskFile>(
+fn recover<F: DiskFile>(
     name: &'static str,
     mut file: F,
     extent: Extent,
 ) -> Result<AppendFile<F>, OpenError> {
-    let mended = match extent.torn_bytes {
+    let cut = match extent.torn_bytes {
         0 => Ok(()),
         _ => file.truncate(extent.bytes),
     };
-    mended
-        .and_then(|()| write_again(&mut file, extent.bytes))
+    cut.and_then(|()| rewrite_tail(&mut file, extent.bytes))
         .and_then(|()| file.sync())
         .map_err(|error| OpenError::File { file: name, error })?;
     Ok(AppendFile::new(name, file, extent.bytes))
 }
 
 /// Writes what may be the last append over itself.
-fn write_again<F: DiskFile>(file: &mut F, end: u64) -> io::Result<()> {
+fn rewrite_tail<F: DiskFile>(file: &mut F, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut at = end.saturating_sub(APPEND_BYTES_MAX);
     while at < end {

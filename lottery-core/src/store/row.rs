@@ -8,8 +8,8 @@ use super::BETS_FILE;
 use crate::bet::{Bet, Field, InvalidBet, parse_decimal};
 use crate::csv_row::{self, Splitter, WrongCount};
 use crate::date;
+use crate::encoding::Tally;
 use crate::name::{NAME_BYTES_MAX, Name};
-use crate::tally::Tally;
 
 /// What ends a row.
 pub const ROW_END: &[u8] = b"\r\n";
@@ -61,7 +61,7 @@ pub struct RowReader {
     canonical: Vec<u8>,
 }
 
-/// Why a row is none that this store wrote.
+/// Why a row is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRow {
     #[error(transparent)]
@@ -97,14 +97,14 @@ impl RowReader {
         if needs_quotes || !is_plain(row, agency, text) {
             self.canonical.clear();
             write_bet(&bet, &mut self.canonical);
-            expect_form(row, &self.canonical)?;
+            check_form(row, &self.canonical)?;
         }
         Ok(bet)
     }
 }
 
-/// Whether these fields are in the row as they stand, and no number of them has a zero in front: such
-/// a row, and most are, is as the program writes it, which for the others takes writing it.
+/// Whether these fields are in the row as they stand, and no number of them has a zero in front. Such a
+/// row, and most are, is canonical. Others are written again and compared.
 fn is_plain(row: &[u8], agency: &[u8], text: [&[u8]; 5]) -> bool {
     let [_, _, document, _, number] = text;
     let bytes: usize = text.iter().map(|field| 1 + field.len()).sum();
@@ -117,7 +117,7 @@ fn is_plain(row: &[u8], agency: &[u8], text: [&[u8]; 5]) -> bool {
 pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
     const REST_OF_FIELD: [&str; 7] = ["", "1", "x", "\"", "\"\"", ",\"", "\",\""];
     const DAYS: [&str; 3] = ["1999-01-01", "2000-10-10", "1999-01-30"];
-    const FIELDS_BEHIND: [&str; 6] = [
+    const LATER_FIELDS: [&str; 6] = [
         ",x,x,1,1999-01-01,0",
         ",x,1,1999-01-01,0",
         ",1,1999-01-01,0",
@@ -136,14 +136,14 @@ pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
         Ok(_) => 6,
         Err(count) => count.found,
     };
-    let Some(behind) = FIELDS_BEHIND.get(fields - 1) else {
+    let Some(later) = LATER_FIELDS.get(fields - 1) else {
         return false;
     };
     let rest_of_day = DAYS
         .iter()
         .flat_map(|day| (0..day.len()).map(|at| &day[at..]));
     REST_OF_FIELD.into_iter().chain(rest_of_day).any(|rest| {
-        let row = [whole, rest.as_bytes(), behind.as_bytes()].concat();
+        let row = [whole, rest.as_bytes(), later.as_bytes()].concat();
         reader.read_bet(&row).is_ok()
     })
 }
@@ -152,9 +152,9 @@ pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
 pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let fields = bytes.split(|byte| *byte == b',').count();
-    let behind = ",0".repeat(N.saturating_sub(fields));
+    let later = ",0".repeat(N.saturating_sub(fields));
     ["", "0"].into_iter().any(|rest| {
-        let row = [bytes, rest.as_bytes(), behind.as_bytes()].concat();
+        let row = [bytes, rest.as_bytes(), later.as_bytes()].concat();
         read_numbers(&row, [""; N]).is_ok()
     })
 }
@@ -162,9 +162,7 @@ pub fn is_beginning_of_numbers<const N: usize>(bytes: &[u8]) -> bool {
 /// A row of `closings.csv`: an agency that has finished, and what it had sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// The agency.
     pub agency: u32,
-    /// Its bets.
     pub tally: Tally,
 }
 
@@ -248,7 +246,7 @@ fn read_numbers<const N: usize>(
     }
     let mut canonical = Vec::new();
     write_numbers(numbers, &mut canonical);
-    expect_form(row, &canonical)?;
+    check_form(row, &canonical)?;
     Ok(numbers)
 }
 
@@ -256,8 +254,8 @@ fn narrow(field: &'static str, number: u64) -> Result<u32, InvalidRow> {
     u32::try_from(number).map_err(|_| InvalidRow::Number(field, number.to_string()))
 }
 
-/// Says that `row` is, to the byte, what its values are written as.
-fn expect_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
+/// Checks that `row` is, to the byte, what its values are written as.
+fn check_form(row: &[u8], canonical: &[u8]) -> Result<(), InvalidRow> {
     let canonical = canonical.strip_suffix(ROW_END).unwrap_or(canonical);
     match row == canonical {
         true => Ok(()),

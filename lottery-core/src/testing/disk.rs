@@ -17,7 +17,7 @@ use fastrand::Rng;
 
 use super::Statistics;
 use super::inode::Inode;
-use crate::store::{Disk, DiskFile};
+use crate::store::{Disk, DiskFile, ReadFile};
 
 /// The disk; a clone is the same one. It outlives every crash.
 #[derive(Clone)]
@@ -59,6 +59,8 @@ pub struct Faults {
 pub enum Operation {
     /// To open or make a file.
     Open,
+    /// To ask whether its name still means it.
+    Stat,
     /// To read from it.
     Read,
     /// To write to it. Half of the bytes are written when this fails.
@@ -86,7 +88,7 @@ impl Faults {
         }
     }
 
-    /// The disk is full after so many bytes, and nothing else goes wrong.
+    /// The disk is full after `bytes` more, and nothing else goes wrong.
     pub fn full_after(bytes: usize) -> Faults {
         Faults {
             room: Some(bytes),
@@ -172,7 +174,7 @@ impl SimDisk {
         self.look(name, |inode| inode.syncs)
     }
 
-    /// Somebody puts a file with this content there, on the medium too, in place of another.
+    /// Replaces the file by one with this content, on the medium too.
     pub fn put(&self, name: &str, content: &[u8]) {
         let state = &mut *self.state.borrow_mut();
         state.names.remove(name);
@@ -181,14 +183,14 @@ impl SimDisk {
         state.inodes[inode].medium = content.to_vec();
     }
 
-    /// Somebody removes the file; who has it open may go on using it.
+    /// Removes the file; open handles stay valid.
     pub fn remove(&self, name: &str) {
         let state = &mut *self.state.borrow_mut();
         state.generation += 1;
         state.names.remove(name);
     }
 
-    /// Somebody renames the file.
+    /// Renames the file.
     pub fn rename(&self, from: &str, to: &str) {
         let state = &mut *self.state.borrow_mut();
         state.generation += 1;
@@ -197,7 +199,7 @@ impl SimDisk {
         }
     }
 
-    /// Somebody cuts the file to `bytes`.
+    /// Cuts the file to `bytes`.
     pub fn cut(&self, name: &str, bytes: usize) {
         let state = &mut *self.state.borrow_mut();
         let inode = state.inode_named(name);
@@ -226,15 +228,16 @@ impl State {
             Some(left) => *left -= 1,
             None => {}
         }
-        self.expect_working(operation, name)
+        self.check_working(operation, name)
     }
 
-    fn expect_working(&self, operation: Operation, name: &str) -> Result<(), Fault> {
+    fn check_working(&self, operation: Operation, name: &str) -> Result<(), Fault> {
         if !self.faults.failing.contains(&(operation, name)) {
             return Ok(());
         }
         self.statistics.add(match operation {
             Operation::Open => "failed opens",
+            Operation::Stat => "failed stats",
             Operation::Read => "failed reads",
             Operation::Write => "failed writes",
             Operation::Truncate => "failed truncations",
@@ -243,14 +246,18 @@ impl State {
         Err(Fault::Fails)
     }
 
-    /// Whether an operation that came to `outcome` was carried out: one in which the program dies may
-    /// have been.
-    fn is_done(&mut self, outcome: Result<(), Fault>) -> bool {
-        match outcome {
-            Ok(()) => true,
-            Err(Fault::ProgramDies) => self.rng.bool(),
-            Err(Fault::ProgramWasDead | Fault::Fails) => false,
+    /// A change that is carried out or not; one in which the program dies may have been.
+    fn change(
+        &mut self,
+        operation: Operation,
+        name: &str,
+        carry_out: impl FnOnce(&mut State),
+    ) -> io::Result<()> {
+        let outcome = self.begin(operation, name);
+        if outcome.is_ok() || matches!(outcome, Err(Fault::ProgramDies)) && self.rng.bool() {
+            carry_out(self);
         }
+        Ok(outcome?)
     }
 
     fn inode_named(&mut self, name: &str) -> usize {
@@ -277,11 +284,9 @@ impl Disk for SimDisk {
 
     fn open(&self, name: &str) -> io::Result<SimFile> {
         let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Open, name);
-        if state.is_done(outcome) {
+        state.change(Operation::Open, name, |state| {
             state.inode_named(name);
-        }
-        outcome?;
+        })?;
         Ok(SimFile {
             name: name.to_owned(),
             inode: state.inode_named(name),
@@ -297,11 +302,13 @@ impl Disk for SimDisk {
     }
 
     fn still_has(&self, name: &str, file: &SimFile) -> io::Result<bool> {
-        Ok(self.state.borrow().names.get(name) == Some(&file.inode))
+        let state = self.state.borrow();
+        state.check_working(Operation::Stat, name)?;
+        Ok(state.names.get(name) == Some(&file.inode))
     }
 }
 
-impl DiskFile for SimFile {
+impl ReadFile for SimFile {
     fn bytes(&self) -> io::Result<u64> {
         let state = self.state.borrow();
         Ok(state.inodes[self.inode].cached.len() as u64)
@@ -309,14 +316,16 @@ impl DiskFile for SimFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let state = self.state.borrow();
-        state.expect_working(Operation::Read, &self.name)?;
+        state.check_working(Operation::Read, &self.name)?;
         let cached = &state.inodes[self.inode].cached;
         let rest = cached.get(offset as usize..).unwrap_or_default();
         let read = rest.len().min(buffer.len());
         buffer[..read].copy_from_slice(&rest[..read]);
         Ok(read)
     }
+}
 
+impl DiskFile for SimFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let state = &mut *self.state.borrow_mut();
         let outcome = state.begin(Operation::Write, &self.name);
@@ -346,94 +355,23 @@ impl DiskFile for SimFile {
     }
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Truncate, &self.name);
-        if state.is_done(outcome) {
+        let mut state = self.state.borrow_mut();
+        state.change(Operation::Truncate, &self.name, |state| {
             state.inodes[self.inode].truncate(bytes as usize);
-        }
-        Ok(outcome?)
+        })
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let state = &mut *self.state.borrow_mut();
-        let outcome = state.begin(Operation::Sync, &self.name);
-        let is_done = state.is_done(outcome);
-        let inode = &mut state.inodes[self.inode];
-        match outcome {
-            _ if is_done => inode.sync(),
-            Err(Fault::Fails) => inode.give_up_pages(),
-            _ => {}
+        let result = state.change(Operation::Sync, &self.name, |state| {
+            state.inodes[self.inode].sync();
+        });
+        if result.is_err() && !state.has_crashed {
+            state.inodes[self.inode].give_up_pages();
         }
-        Ok(outcome?)
+        result
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::super::SECTOR_BYTES;
-    use super::*;
-
-    const FILE: &str = "file";
-
-    fn written(disk: &SimDisk) -> SimFile {
-        let mut file = disk.open(FILE).unwrap();
-        file.write_at(0, &[b'a'; 2 * SECTOR_BYTES]).unwrap();
-        file.sync().unwrap();
-        file.write_at(2 * SECTOR_BYTES as u64, &[b'b'; 3 * SECTOR_BYTES])
-            .unwrap();
-        file
-    }
-
-    #[test]
-    fn what_a_failed_sync_gave_up_is_read_until_the_power_goes_and_no_later_sync_saves_it() {
-        let disk = SimDisk::default();
-        let mut file = written(&disk);
-        let before = disk.cached(FILE);
-        disk.set_faults(Faults::failing(&[(Operation::Sync, FILE)]));
-        file.sync().unwrap_err();
-        disk.set_faults(Faults::default());
-        file.sync().unwrap();
-        assert_eq!(disk.cached(FILE), before);
-        disk.restart(false);
-        assert_eq!(disk.cached(FILE), before);
-        disk.restart(true);
-        let kept = [[b'a'; 2 * SECTOR_BYTES].as_slice(), &[0; 3 * SECTOR_BYTES]].concat();
-        assert_eq!(disk.cached(FILE), kept);
-    }
-
-    #[test]
-    fn a_power_cut_spares_what_was_synced_and_takes_any_sector_of_the_rest() {
-        let mut found = BTreeSet::new();
-        let statistics = Statistics::default();
-        for seed in 0..2_000 {
-            let disk = SimDisk::new(Rng::with_seed(seed), statistics.clone());
-            let _file = written(&disk);
-            disk.restart(true);
-            let sectors = disk.cached(FILE);
-            let firsts: Vec<u8> = sectors.iter().step_by(SECTOR_BYTES).copied().collect();
-            assert_eq!(firsts[..2], *b"aa");
-            found.insert(firsts[2..].to_vec());
-        }
-        for sectors in [
-            &b""[..],
-            b"b",
-            b"bbb",
-            b"\0bb",
-            b"b\0b",
-            b"bb\0",
-            b"\0\0\0",
-            b"bbb\0",
-        ] {
-            assert!(found.contains(sectors), "{sectors:?}");
-        }
-        statistics.add_times("nothing", 0);
-        assert!(statistics.counts().into_keys().eq([
-            "sectors lost within an append",
-            "torn records",
-            "unsynced bytes lost",
-            "zeros left by a power cut",
-        ]));
-    }
-}
+mod tests;

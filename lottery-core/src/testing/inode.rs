@@ -67,7 +67,7 @@ impl Inode {
         };
         let mut found = self.medium.clone();
         found.resize(length, 0);
-        // Of eight sectors, how many are missing.
+        // Chance in eight that a sector is lost.
         let missing = [0, 0, 2, 8][rng.usize(..4)];
         let mut lost = None;
         for sector in &self.dirty {

@@ -19,7 +19,7 @@ impl Statistics {
         self.add_times(name, 1);
     }
 
-    /// Counts so many.
+    /// Counts `times`.
     pub fn add_times(&self, name: &'static str, times: usize) {
         if times > 0 {
             *self.counts.borrow_mut().entry(name).or_default() += times as u64;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use lottery_core::message::{Awaits, Batch, Code, Message, Refusal, Request, Stage, Welcome};
 use lottery_core::store::Disk;
-use lottery_core::tally::Tally;
 
 use super::turn::Answer;
 use super::{Central, DrawState, Identity, Output};
@@ -46,9 +45,8 @@ impl<D: Disk> Central<D> {
             _ if self.store.has_finished(agency) => Stage::Finished,
             _ => Stage::Betting,
         };
-        let Tally { bets, crc } = tally;
         let answer = Answer::Welcome {
-            welcome: Welcome { bets, crc, stage },
+            welcome: Welcome { tally, stage },
             counts_staged: self.store.has_staged(agency),
         };
         self.answers.push((id, answer));

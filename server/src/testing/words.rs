@@ -18,7 +18,9 @@ pub fn as_text(reply: &Reply) -> String {
         Stage::Drawn => "drawn",
     };
     match reply {
-        Reply::Welcome(welcome) => format!("welcome {} {}", welcome.bets, stage(welcome.stage)),
+        Reply::Welcome(welcome) => {
+            format!("welcome {} {}", welcome.tally.bets, stage(welcome.stage))
+        }
         Reply::Stored => "stored".to_owned(),
         Reply::Winners(documents) => format!("winners {documents:?}"),
         Reply::Status(report) if report.is_drawn => "status drawn".to_owned(),

@@ -34,10 +34,10 @@ impl World {
         });
         match error {
             TurnError::OtherDraw { .. } => return Err(Broken(error.to_string())),
-            TurnError::Storage(CommitError::Gone { .. }) if self.operator.has_touched() => {
+            TurnError::Storage(CommitError::Tampered { .. }) if self.operator.has_touched() => {
                 self.statistics.add("files missed by the central");
             }
-            TurnError::Storage(CommitError::Gone { file }) => {
+            TurnError::Storage(CommitError::Tampered { file }) => {
                 return Err(Broken(format!("the central missed {file}, which is there")));
             }
             TurnError::Storage(_) | TurnError::Draw(_) => {}

@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use lottery_core::bet::Bet;
-use lottery_core::encoding;
+use lottery_core::encoding::{self, Tally};
 use lottery_core::message::Bets;
 use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE, Store, load_bets, write_bet};
 use lottery_core::store::{Disk, Winners};
-use lottery_core::tally::Tally;
 use lottery_core::testing::SimDisk;
 
 const SEPARATOR: u8 = 30;
