@@ -91,10 +91,11 @@ impl<D: Disk> Central<D> {
         let draw = match self.draw {
             DrawState::Drawing(_) => Some(Duration::ZERO),
             DrawState::Recording { due, .. } => Some(due),
-            DrawState::Pending | DrawState::Held(_) => None,
+            // Only a draw that is not under way can come too late for an agency.
+            DrawState::Pending => self.agencies.first_parked().map(|(deadline, _)| deadline),
+            DrawState::Held(_) => None,
         };
-        let parked = self.agencies.first_parked().map(|(deadline, _)| deadline);
-        let deadlines = [draw, self.sync_deadline(), parked].into_iter().flatten();
+        let deadlines = [draw, self.sync_deadline()].into_iter().flatten();
         deadlines
             .filter(|deadline| *deadline != Duration::MAX)
             .min()

@@ -77,7 +77,8 @@ fn a_restarted_server_stands_where_the_killed_one_stood() {
 #[test]
 fn nobody_is_told_of_a_draw_that_is_not_on_the_disk_and_recording_it_is_tried_again() {
     for operation in [Open, Write] {
-        let mut world = World::of(2);
+        // The time to wait for the draw is up while it cannot be recorded.
+        let mut world = with_draw_timeout(2, 2);
         world.hears(A, "batch 1 10!, finish, winners");
         world
             .disk
