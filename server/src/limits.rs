@@ -6,10 +6,6 @@ use std::time::Duration;
 /// Bytes that one system call reads.
 pub const READ_BYTES: usize = 64 * 1024;
 
-/// Events taken from the system in a turn. As many as there may be connections: deadlines are judged by what
-/// was noted.
-pub const EVENTS_PER_TURN: usize = 65_536;
-
 /// Connections accepted in a turn, so that a crowd at the door does not keep the others waiting.
 pub const ACCEPTS_PER_TURN: usize = 64;
 

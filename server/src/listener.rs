@@ -74,10 +74,7 @@ impl Listener {
         self.paused_until = None;
         loop {
             match self.socket.accept() {
-                Ok((stream, _)) => {
-                    self.is_failing = false;
-                    return Some(stream);
-                }
+                Ok((stream, _)) => return Some(stream),
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     io::ErrorKind::WouldBlock => {
@@ -85,7 +82,8 @@ impl Listener {
                         return None;
                     }
                     _ => {
-                        self.pause(&error, now);
+                        self.paused_until = Some(now + ACCEPT_PAUSE);
+                        self.note_accepted(Err(error));
                         return None;
                     }
                 },
@@ -93,11 +91,13 @@ impl Listener {
         }
     }
 
-    fn pause(&mut self, error: &io::Error, now: Duration) {
-        self.paused_until = Some(now + ACCEPT_PAUSE);
-        if !self.is_failing {
-            self.is_failing = true;
-            log_lines::accepting_fails(error);
+    /// Notes whether a connection that waited can be served; the first failure is logged.
+    pub(crate) fn note_accepted(&mut self, result: io::Result<()>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, result.is_err());
+        if let Err(error) = result
+            && !was_failing
+        {
+            log_lines::accepting_fails(&error);
         }
     }
 }

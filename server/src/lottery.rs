@@ -246,22 +246,19 @@ impl<D: Disk> Service for Lottery<D> {
         connections: &mut impl Connections<AnySession>,
     ) -> Result<(), TurnError> {
         let started = Instant::now();
-        let staged_bytes = self.central.staged_bytes();
-        self.central.end_turn(now)?;
+        let committed = self.central.commit(now)?;
+        if let Some(http) = &self.http
+            && committed.bytes() > 0
+        {
+            let metrics = http.metrics();
+            metrics.note_commit(committed.bytes(), started.elapsed());
+        }
+        self.central.end_turn(committed, now)?;
         self.give_out(connections);
         if let Some(http) = &mut self.http {
-            if staged_bytes > 0 {
-                http.metrics().note_commit(staged_bytes, started.elapsed());
-            }
             http.end_turn(now, &self.central, connections);
         }
         Ok(())
-    }
-
-    fn turn_took(&mut self, duration: Duration) {
-        if let Some(http) = &self.http {
-            http.metrics().note_turn(duration);
-        }
     }
 
     fn next_deadline(&self) -> Option<Duration> {

@@ -80,9 +80,6 @@ pub trait Service {
         Ok(())
     }
 
-    /// A turn took so long, with all that belongs to it.
-    fn turn_took(&mut self, _duration: Duration) {}
-
     /// When the next turn is due even if nothing happens, as time since the server started.
     fn next_deadline(&self) -> Option<Duration> {
         None

@@ -76,7 +76,7 @@ fn raise_descriptor_limit() -> usize {
 fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<Echo>> {
     let door = open_door(config.address(), false, "echo", config)?;
     let service = Echo::new(config.max_frame);
-    EventLoop::new(vec![door], None, signals, service, limits).context("starting")
+    EventLoop::new(vec![door], None, signals, service, limits, None).context("starting")
 }
 
 /// The lottery's server, which has its store open and listens: first for agencies, last for HTTP. Nothing
@@ -115,9 +115,9 @@ pub fn lottery(
         doors.push(open_door(address, false, "http", config)?);
         behind.push(Behind::Viewers);
     }
-    let http = config.http_address().map(|_| Http::new(metrics));
+    let http = config.http_address().map(|_| Http::new(metrics.clone()));
     let lottery = Lottery::new(central, config.max_frame).with_doors(behind, http);
-    let event_loop = EventLoop::new(doors, tls, signals, lottery, limits);
+    let event_loop = EventLoop::new(doors, tls, signals, lottery, limits, Some(metrics));
     event_loop.context("starting").map(Some)
 }
 

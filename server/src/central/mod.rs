@@ -27,7 +27,7 @@ use turn::Answer;
 
 pub use agencies::Phase;
 pub use identity::Identity;
-pub use turn::TurnError;
+pub use turn::{Committed, TurnError};
 
 /// The rules of a lottery, from the configuration.
 #[derive(Clone, Copy, Debug)]

@@ -62,21 +62,29 @@ pub enum TurnError {
 }
 
 /// What of a turn was stored.
-#[derive(Clone, Copy)]
-struct Committed {
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    bytes: usize,
     bets: bool,
     closings: bool,
 }
 
+impl Committed {
+    /// Bytes that were staged.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl<D: Disk> Central<D> {
-    /// Ends a turn: commits, answers, and advances the draw by a slice when it is under way.
+    /// Ends a turn whose stage was [committed](Central::commit): answers, and advances the draw by a slice
+    /// when it is under way.
     ///
     /// # Errors
     ///
-    /// When the central cannot go on. Nothing that was staged is answered then, because nobody
-    /// knows whether it is stored.
-    pub fn end_turn(&mut self, now: Duration) -> Result<(), TurnError> {
-        self.commit(now)?;
+    /// When the central cannot go on.
+    pub fn end_turn(&mut self, committed: Committed, now: Duration) -> Result<(), TurnError> {
+        self.answer(committed);
         self.advance_draw(now)?;
         match self.draw {
             DrawState::Pending => self.expire_parked(now),
@@ -107,7 +115,8 @@ impl<D: Disk> Central<D> {
     ///
     /// As [`Central::end_turn`].
     pub fn shut_down(&mut self, now: Duration) -> Result<(), TurnError> {
-        self.commit(now)?;
+        let committed = self.commit(now)?;
+        self.answer(committed);
         self.store.sync().map_err(logged)?;
         Ok(())
     }
@@ -117,17 +126,24 @@ impl<D: Disk> Central<D> {
         waits.then(|| self.last_sync + SYNC_INTERVAL)
     }
 
-    fn commit(&mut self, now: Duration) -> Result<(), TurnError> {
-        let is_anything_staged = self.store.staged_bytes() > 0;
+    /// Commits what the turn staged, and syncs it when the durability says so.
+    ///
+    /// # Errors
+    ///
+    /// When the central cannot go on. Nothing that was staged may be answered then, because it is unknown
+    /// whether it is stored.
+    pub fn commit(&mut self, now: Duration) -> Result<Committed, TurnError> {
+        let bytes = self.store.staged_bytes();
         let result = self
             .store
             .commit(self.rules.durability == Durability::Always);
         let committed = Committed {
+            bytes,
             bets: matches!(result, Ok(()) | Err(CommitError::ClosingsNotStored(_))),
             closings: result.is_ok(),
         };
         match result {
-            Ok(()) if is_anything_staged => self.note_storage_works(),
+            Ok(()) if bytes > 0 => self.note_storage_works(),
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Err(logged(error)),
             Err(error) => self.note_storage_fails(&error),
@@ -137,11 +153,14 @@ impl<D: Disk> Central<D> {
             self.store.sync().map_err(logged)?;
             self.last_sync = now;
         }
+        Ok(committed)
+    }
+
+    fn answer(&mut self, committed: Committed) {
         let mut failed = BTreeSet::new();
         for (connection, answer) in std::mem::take(&mut self.answers) {
             self.give_out(connection, answer, committed, &mut failed);
         }
-        Ok(())
     }
 
     fn note_storage_works(&mut self) {

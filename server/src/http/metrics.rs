@@ -50,7 +50,7 @@ impl Metrics {
         self.turns.observe(duration.as_secs_f64());
     }
 
-    /// The end of a turn that stored so many bytes took so long.
+    /// The commit of a turn that staged so many bytes took so long.
     pub fn note_commit(&self, staged_bytes: usize, duration: Duration) {
         self.staged.set(staged_bytes as i64);
         self.commits.observe(duration.as_secs_f64());
@@ -140,7 +140,7 @@ impl Metrics {
             ("turn_duration", "How long turns take", &self.turns),
             (
                 "commit_duration",
-                "How long turns that store something take to end",
+                "How long the commits of turns that store something take",
                 &self.commits,
             ),
             ("sync_duration", "How long syncs take", &self.syncs),

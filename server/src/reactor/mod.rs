@@ -93,11 +93,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         &self.service
     }
 
-    /// The service, to be told how long a turn took.
-    pub fn service_mut(&mut self) -> &mut S {
-        &mut self.service
-    }
-
     /// What all connections keep together, in bytes, counted anew.
     pub fn memory_bytes(&self) -> usize {
         let connections = self.connections.values();

@@ -24,7 +24,7 @@ fn viewers_are_told_how_the_lottery_is_and_followers_when_that_changes() {
         ("/metrics", "lottery_refusals_total{code=\"1\"} 1\n"),
         ("/metrics", "lottery_connections{kind=\"viewer\"} 2\n"),
         ("/metrics", "lottery_agencies{kind=\"missing\"} 2\n"),
-        ("/metrics", "lottery_commit_duration_seconds_count 2\n"),
+        ("/metrics", "lottery_commit_duration_seconds_count 1\n"),
         ("/readyz", "\r\n\r\nready\n"),
     ] {
         let answer = asks(&mut world, D, path);
