@@ -32,8 +32,6 @@ pub struct Readiness {
 pub struct Census {
     /// Those that speak for an agency.
     pub agencies: usize,
-    /// Those of these that wait for the draw.
-    pub parked: usize,
     /// Those that have not said for whom they speak.
     pub strangers: usize,
     /// Those that only look.

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lottery_core::codec::Scan;
+use lottery_core::message::{Code, Refusal};
 use memchr::memchr;
 
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::log_lines;
-use crate::service::{Class, Service, Session};
+use crate::service::{Behind, Class, Service, Session};
 
 /// Sends each connection its own first message back, unaltered, and closes it. A message goes to
 /// its line feed, or to the end of the stream.
@@ -28,10 +29,6 @@ pub struct EchoSession {
     searched_bytes: usize,
 }
 
-/// The message has no line feed within the bytes that are read.
-#[derive(Clone, Copy, Debug)]
-pub struct TooLong;
-
 impl Echo {
     /// A service that echoes messages of at most `message_bytes_max` bytes; a peer that sends a longer
     /// one gets nothing back.
@@ -44,9 +41,7 @@ impl Echo {
 }
 
 impl Session for EchoSession {
-    type Fault = TooLong;
-
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, TooLong> {
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
         let found = memchr(b'\n', &bytes[self.searched_bytes..]);
         match found.map(|position| self.searched_bytes + position + 1) {
             Some(length) if length <= self.message_bytes_max => Ok(Scan::Whole(length)),
@@ -54,7 +49,7 @@ impl Session for EchoSession {
                 self.searched_bytes = bytes.len();
                 Ok(Scan::Incomplete { at_least: None })
             }
-            Some(_) | None => Err(TooLong),
+            Some(_) | None => Err(Code::Malformed.into()),
         }
     }
 
@@ -71,7 +66,7 @@ impl Service for Echo {
     type Session = EchoSession;
     type Error = Infallible;
 
-    fn connected(&mut self, _door: usize, peer: IpAddr) -> EchoSession {
+    fn connected(&mut self, _behind: Behind, peer: IpAddr) -> EchoSession {
         self.connections += 1;
         EchoSession {
             peer,
@@ -100,7 +95,7 @@ impl Service for Echo {
         &mut self,
         _id: ConnectionId,
         session: &mut EchoSession,
-        _fault: TooLong,
+        _refusal: Refusal,
         outgoing: &mut Outgoing,
     ) {
         log_lines::echo_refused(session.peer, self.message_bytes_max);

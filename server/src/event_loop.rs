@@ -21,7 +21,7 @@ use crate::limits::{ACCEPTS_PER_TURN, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_I
 use crate::listener::Listener;
 use crate::log_lines;
 use crate::reactor::{Limits, Reactor};
-use crate::service::Service;
+use crate::service::{Behind, Service};
 use crate::tls::TlsAcceptor;
 use crate::transport::{Socket, Transport};
 
@@ -35,8 +35,8 @@ pub struct Door {
     pub listener: Listener,
     /// Whether it takes TLS and nothing else.
     pub is_tls: bool,
-    /// Whether viewers come in here, who have connections of their own share.
-    pub is_for_viewers: bool,
+    /// What is behind it.
+    pub behind: Behind,
 }
 
 /// The loop. It owns every socket; the service behind it owns what they mean.
@@ -158,7 +158,7 @@ impl<S: Service> EventLoop<S> {
 
     /// Whether another connection can be taken at this door. For a new viewer the oldest goes.
     fn has_room(&self, door: &Door) -> bool {
-        door.is_for_viewers || self.reactor.has_room()
+        matches!(door.behind, Behind::Viewers) || self.reactor.has_room()
     }
 
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<()> {
@@ -209,17 +209,17 @@ impl<S: Service> EventLoop<S> {
             // Its peer has left before it was greeted.
             return Ok(());
         };
+        let door = &self.doors[number];
         let id = self.reactor.next_id();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         registry.register(&mut stream, Token(id.0), interest)?;
         let transport = match &self.tls {
-            Some(tls) if self.doors[number].is_tls => {
-                tls.accept(stream).map_err(io::Error::other)?
-            }
+            Some(tls) if door.is_tls => tls.accept(stream).map_err(io::Error::other)?,
             _ => Transport::plain(stream),
         };
-        self.reactor.connected(id, number, peer, transport, now);
+        self.reactor
+            .connected(id, door.behind, peer, transport, now);
         Ok(())
     }
 

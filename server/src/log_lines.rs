@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::central::{Phase, Standing};
 use crate::healthcheck::HEALTH_CHECK_SOURCE;
-use crate::tls::TlsError;
 use log::{Level, debug, error, info, warn};
 use lottery_core::message::Refusal;
 use lottery_core::store::{CommitError, DrawRecord, Recovery};
@@ -110,8 +109,8 @@ pub fn standing(agencies: u32, missing: u32) {
 pub fn agency_standing(agency: u32, standing: &Standing) {
     let phase = match standing.phase {
         Phase::Betting => "apostando",
-        Phase::Waiting { .. } if standing.is_connected => "esperando",
-        Phase::Finished | Phase::Waiting { .. } => "terminada",
+        Phase::Waiting { .. } => "esperando",
+        Phase::Finished => "terminada",
         Phase::Informed => "informada",
     };
     let bets = standing.bets;
@@ -143,20 +142,14 @@ pub fn taken_over(agency: u32) {
 
 /// The disk refuses; logged once until it works again.
 pub fn storage_fails(error: &CommitError) {
-    let error = error.to_string();
-    error!(
-        "action: almacenamiento | result: in_progress | error: {}",
-        Value(&error)
-    );
+    let error = Value(error);
+    error!("action: almacenamiento | result: in_progress | error: {error}");
 }
 
 /// The store is of no further use, and the server ends.
 pub fn storage_lost(error: &CommitError) {
-    let error = error.to_string();
-    error!(
-        "action: almacenamiento | result: fail | error: {}",
-        Value(&error)
-    );
+    let error = Value(error);
+    error!("action: almacenamiento | result: fail | error: {error}");
 }
 
 pub fn storage_works_again() {
@@ -225,12 +218,9 @@ pub fn keys_reloaded(closed: usize) {
 }
 
 /// Certificates and keys could not be read again; the old ones stay.
-pub fn keys_not_reloaded(error: &TlsError) {
-    let error = error.to_string();
-    error!(
-        "action: tls_reload | result: fail | error: {}",
-        Value(&error)
-    );
+pub fn keys_not_reloaded(error: &anyhow::Error) {
+    let error = Value(error);
+    error!("action: tls_reload | result: fail | error: {error}");
 }
 
 /// Accepting failed and will be tried again; logged once until it works.
@@ -314,11 +304,10 @@ pub fn shut_down() {
 
 /// The server starts: what an operator wants to see at first glance.
 pub fn starting(mode: &str, agencies: u32, durability: &str, storage_dir: &Path) {
-    let storage_dir = storage_dir.display().to_string();
+    let storage_dir = Value(storage_dir.display());
     info!(
         "action: start | result: success | mode: {mode} | agencies: {agencies} | \
-         durability: {durability} | storage_dir: {}",
-        Value(&storage_dir)
+         durability: {durability} | storage_dir: {storage_dir}"
     );
 }
 

@@ -4,10 +4,11 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lottery_core::codec::Scan;
+use lottery_core::codec::{Dialect, Scan};
+use lottery_core::message::Refusal;
 
+use crate::central::Certificate;
 use crate::connection::{Census, ConnectionId, Outgoing};
-use crate::tls::Certificate;
 
 /// A protocol over connections that somebody else reads and writes.
 ///
@@ -20,8 +21,8 @@ pub trait Service {
     /// Why the service cannot go on.
     type Error: Error + Send + Sync + 'static;
 
-    /// A connection was made, at the door of this number.
-    fn connected(&mut self, door: usize, peer: IpAddr) -> Self::Session;
+    /// A connection was made, at a door with this behind it.
+    fn connected(&mut self, behind: Behind, peer: IpAddr) -> Self::Session;
 
     /// The peer has shown a certificate, before anything it said is looked at.
     fn certified(&mut self, _session: &mut Self::Session, _certificate: Certificate) {}
@@ -36,13 +37,13 @@ pub trait Service {
         now: Duration,
     );
 
-    /// The bytes that came are no message. The service ends the connection, or says by
+    /// The bytes that came are not a message. The service ends the connection, or says by
     /// [`Session::is_parked`] that nothing more of it is to be looked at.
     fn no_message(
         &mut self,
         id: ConnectionId,
         session: &mut Self::Session,
-        fault: <Self::Session as Session>::Fault,
+        refusal: Refusal,
         outgoing: &mut Outgoing,
     );
 
@@ -56,7 +57,8 @@ pub trait Service {
     );
 
     /// The system says that the peer will send no more than what has arrived already. A waiting
-    /// connection is not read, so it comes to no [`Service::end_of_stream`].
+    /// connection is not read, so it comes to no [`Service::end_of_stream`]. It is said again after each
+    /// visit.
     fn peer_finished(&mut self, _id: ConnectionId, _session: &mut Self::Session) {}
 
     /// The connection is gone.
@@ -103,18 +105,37 @@ pub trait Service {
     }
 }
 
+/// What is behind a door.
+#[derive(Clone, Copy, Debug)]
+pub enum Behind {
+    /// The lottery, in this dialect.
+    Agencies(&'static Dialect),
+    /// The board, metrics and health.
+    Viewers,
+    /// The echo service.
+    Echo,
+}
+
+impl Behind {
+    /// What is spoken there, as the log has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Behind::Agencies(dialect) => dialect.name,
+            Behind::Viewers => "http",
+            Behind::Echo => "echo",
+        }
+    }
+}
+
 /// What a service knows of a connection.
 pub trait Session {
-    /// Why bytes are no message.
-    type Fault;
-
     /// Looks for a whole message at the front of `bytes`, as
     /// [`Codec::scan`](lottery_core::codec::Codec::scan) does.
     ///
     /// # Errors
     ///
     /// When the bytes cannot become a message.
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Self::Fault>;
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
     /// How the connection is to be treated.
     fn class(&self) -> Class;

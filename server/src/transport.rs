@@ -7,8 +7,9 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use rustls::ServerConnection;
 
+use crate::central::Certificate;
 use crate::limits::HANDSHAKE_BYTES_MAX;
-use crate::tls::{self, Certificate};
+use crate::tls;
 
 /// Reads of the socket that one read of a TLS transport makes at most: a peer may send records without
 /// anything in them.

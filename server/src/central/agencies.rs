@@ -164,6 +164,11 @@ impl Agencies {
         }
     }
 
+    /// Agencies that wait for the draw.
+    pub fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
     /// The parked agency whose deadline is first, or any when none has one.
     pub fn first_parked(&self) -> Option<(Duration, u32)> {
         self.parked.first().copied()

@@ -2,7 +2,14 @@
 
 use lottery_core::message::{Code, Refusal, Reply};
 
-use crate::tls::Certificate;
+/// Which agency a peer with a certificate speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// For this agency: it is named `agency-N`.
+    Agency(u32),
+    /// For no agency. It may ask how far the lottery is.
+    Guest,
+}
 
 /// Whom a connection speaks for, and whether it is listened to. Its record keeps it.
 #[derive(Debug, Default)]
@@ -14,8 +21,6 @@ pub struct Identity {
     pub(super) is_parked: bool,
     /// Whether it was refused, and is told so at the end of the turn.
     pub(super) is_refused: bool,
-    /// Whether its peer sends no more.
-    pub(super) has_peer_finished: bool,
 }
 
 impl Identity {

@@ -6,8 +6,8 @@ use lottery_core::message::{Awaits, Batch, Code, Message, Refusal, Request, Stag
 use lottery_core::store::Disk;
 use lottery_core::tally::Tally;
 
-use super::turn::Answer;
-use super::{Central, DrawState, Identity, Output};
+use super::turn::Pending;
+use super::{Central, DrawState, Identity};
 use crate::connection::ConnectionId;
 use crate::log_lines;
 
@@ -31,7 +31,7 @@ impl<D: Disk> Central<D> {
             Request::Finish(awaits) => self.finish(id, identity, awaits, now),
             Request::Winners => self.request_winners(identity, now),
             Request::Status => {
-                self.answers.push((id, Answer::Status));
+                self.pending.push((id, Pending::Status));
                 Ok(())
             }
             Request::Nothing => Ok(()),
@@ -47,11 +47,11 @@ impl<D: Disk> Central<D> {
             _ => Stage::Betting,
         };
         let Tally { bets, crc } = tally;
-        let answer = Answer::Welcome {
+        let pending = Pending::Welcome {
             welcome: Welcome { bets, crc, stage },
             counts_staged: self.store.has_staged(agency),
         };
-        self.answers.push((id, answer));
+        self.pending.push((id, pending));
         Ok(())
     }
 
@@ -82,8 +82,8 @@ impl<D: Disk> Central<D> {
                 .collect();
         }
         let agency = identity.agency;
-        self.answers
-            .push((id, Answer::Stored { agency, documents }));
+        self.pending
+            .push((id, Pending::Stored { agency, documents }));
         Ok(())
     }
 
@@ -100,8 +100,8 @@ impl<D: Disk> Central<D> {
             self.store.finish_agency(agency);
             self.agencies.finish(agency);
         }
-        self.answers
-            .push((id, Answer::Finished { agency, is_news }));
+        self.pending
+            .push((id, Pending::Finished { agency, is_news }));
         self.park(identity, agency, awaits, now);
         Ok(())
     }
@@ -161,12 +161,9 @@ impl<D: Disk> Central<D> {
             if !old.is_half_closed {
                 log_lines::taken_over(agency);
             }
-            self.outputs.push(Output::Close(old.id));
+            self.replies.push((old.id, None));
         }
         identity.agency = Some(agency);
-        if identity.has_peer_finished {
-            self.agencies.note_half_closed(agency, id);
-        }
         Ok(())
     }
 }

@@ -10,14 +10,14 @@ use lottery_core::store::{CommitError, Disk, DrawRecord, Winners};
 use thiserror::Error;
 
 use super::agencies::Phase;
-use super::{Central, DrawState, Durability, Output};
+use super::{Central, DrawState, Durability};
 use crate::connection::ConnectionId;
 use crate::limits::{DRAW_RETRY, MISSING_NAMED_MAX, SYNC_INTERVAL};
 use crate::log_lines::{self, RefusalNews};
 
-/// An answer that waits for the end of the turn.
+/// A request whose reply waits for the end of the turn.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Pending {
     /// A batch was staged: the DNI and the number of each bet.
     Stored {
         agency: Option<u32>,
@@ -30,7 +30,7 @@ pub(super) enum Answer {
         welcome: Welcome,
         counts_staged: bool,
     },
-    /// Somebody asked how far the lottery is.
+    /// A Status request.
     Status,
     /// A request was refused, or bytes that were none, of which there is no more news.
     Refused {
@@ -84,7 +84,7 @@ impl<D: Disk> Central<D> {
     ///
     /// When the central cannot go on.
     pub fn end_turn(&mut self, committed: Committed, now: Duration) -> Result<(), TurnError> {
-        self.answer(committed);
+        self.resolve_all(committed);
         self.advance_draw(now)?;
         match self.draw {
             DrawState::Pending => self.expire_parked(now),
@@ -116,7 +116,7 @@ impl<D: Disk> Central<D> {
     /// As [`Central::end_turn`].
     pub fn shut_down(&mut self, now: Duration) -> Result<(), TurnError> {
         let committed = self.commit(now)?;
-        self.answer(committed);
+        self.resolve_all(committed);
         self.store.sync().map_err(logged)?;
         Ok(())
     }
@@ -156,10 +156,10 @@ impl<D: Disk> Central<D> {
         Ok(committed)
     }
 
-    fn answer(&mut self, committed: Committed) {
+    fn resolve_all(&mut self, committed: Committed) {
         let mut failed = BTreeSet::new();
-        for (connection, answer) in std::mem::take(&mut self.answers) {
-            self.give_out(connection, answer, committed, &mut failed);
+        for (connection, pending) in std::mem::take(&mut self.pending) {
+            self.resolve(connection, pending, committed, &mut failed);
         }
     }
 
@@ -175,22 +175,22 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// Gives an answer out. What could not be stored is refused, once for each connection in `failed`.
-    fn give_out(
+    /// Replies to a request. What could not be stored is refused, once for each connection in `failed`.
+    fn resolve(
         &mut self,
         connection: ConnectionId,
-        answer: Answer,
+        pending: Pending,
         committed: Committed,
         failed: &mut BTreeSet<ConnectionId>,
     ) {
-        match answer {
-            Answer::Stored { documents, .. } if committed.bets || documents.is_empty() => {
+        match pending {
+            Pending::Stored { documents, .. } if committed.bets || documents.is_empty() => {
                 self.counts.bets += documents.len() as u64;
                 self.counts.batches += u64::from(!documents.is_empty());
                 log_lines::batch_stored(&documents);
                 self.reply(connection, Reply::Stored);
             }
-            Answer::Stored { agency, documents } => {
+            Pending::Stored { agency, documents } => {
                 if failed.insert(connection) {
                     let batch = Some(documents.len());
                     let news = RefusalNews { agency, batch };
@@ -198,7 +198,7 @@ impl<D: Disk> Central<D> {
                     self.refuse_unstored(connection, agency);
                 }
             }
-            Answer::Finished { agency, is_news } if committed.closings || !is_news => {
+            Pending::Finished { agency, is_news } if committed.closings || !is_news => {
                 if is_news {
                     self.agencies.confirm_finish();
                     log_lines::agency_finished(agency, self.agencies.missing());
@@ -206,8 +206,8 @@ impl<D: Disk> Central<D> {
                 }
                 self.reply(connection, Reply::Finished);
             }
-            Answer::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
-            Answer::Welcome {
+            Pending::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
+            Pending::Welcome {
                 welcome,
                 counts_staged,
             } => {
@@ -217,8 +217,8 @@ impl<D: Disk> Central<D> {
                     self.refuse_unstored(connection, None);
                 }
             }
-            Answer::Status => self.reply(connection, Reply::Status(self.status())),
-            Answer::Refused { refusal, news } => {
+            Pending::Status => self.reply(connection, Reply::Status(self.status())),
+            Pending::Refused { refusal, news } => {
                 if let Some(news) = news {
                     log_lines::request_refused(&refusal, &news);
                 }
@@ -248,7 +248,7 @@ impl<D: Disk> Central<D> {
         if let Reply::Refused(refusal) = &reply {
             self.counts.refusals[usize::from(refusal.code.number()) - 1] += 1;
         }
-        self.outputs.push(Output::Reply(connection, reply));
+        self.replies.push((connection, Some(reply)));
     }
 
     fn refuse_unstored(&mut self, connection: ConnectionId, agency: Option<u32>) {
@@ -343,7 +343,7 @@ impl<D: Disk> Central<D> {
                 }
             };
             if let Some(connection) = self.agencies.connection(agency) {
-                self.outputs.push(Output::Reply(connection.id, reply));
+                self.replies.push((connection.id, Some(reply)));
             }
         }
     }

@@ -81,7 +81,7 @@ impl Metrics {
                 (status.agencies - status.missing).into(),
             ),
             labelled("kind", "missing", status.missing.into()),
-            labelled("kind", "parked", census.parked as u64),
+            labelled("kind", "parked", central.parked() as u64),
         ];
         let version = [labelled("version", self.version, 1)];
         let lines_lost = lottery_program::log::lines_lost();

@@ -25,7 +25,7 @@ use std::time::Duration;
 use crate::connection::{Census, Connection, ConnectionId, Ending, Outgoing, Readiness};
 use crate::limits::{LINGER, READ_BYTES};
 use crate::log_lines;
-use crate::service::{Class, Connections, Service, Session};
+use crate::service::{Behind, Class, Connections, Service, Session};
 use crate::tls::TlsAcceptor;
 use crate::transport::{Socket, Transport};
 use queues::Queues;
@@ -114,12 +114,12 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     pub fn connected(
         &mut self,
         id: ConnectionId,
-        door: usize,
+        behind: Behind,
         peer: IpAddr,
         transport: Transport<T>,
         now: Duration,
     ) {
-        let session = self.service.connected(door, peer);
+        let session = self.service.connected(behind, peer);
         let is_viewer = session.class() == Class::Viewer;
         log_lines::accepted(peer, is_viewer);
         if is_viewer {
@@ -236,9 +236,14 @@ impl<S: Service, T: Socket> Reactor<S, T> {
 
     fn split(&mut self) -> (&mut S, Open<'_, S::Session, T>) {
         let open = Open {
+            census: Census {
+                agencies: self.connections.len() - self.strangers.len() - self.viewers.len(),
+                strangers: self.strangers.len(),
+                viewers: self.viewers.len(),
+                memory_bytes: self.memory_bytes,
+            },
             connections: &mut self.connections,
             touched: &mut self.touched,
-            memory_bytes: self.memory_bytes,
         };
         (&mut self.service, open)
     }
@@ -311,7 +316,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
 struct Open<'r, S, T> {
     connections: &'r mut HashMap<ConnectionId, Connection<S, T>>,
     touched: &'r mut Vec<ConnectionId>,
-    memory_bytes: usize,
+    census: Census,
 }
 
 impl<S: Session, T> Connections<S> for Open<'_, S, T> {
@@ -325,21 +330,7 @@ impl<S: Session, T> Connections<S> for Open<'_, S, T> {
     }
 
     fn census(&self) -> Census {
-        let mut census = Census {
-            memory_bytes: self.memory_bytes,
-            ..Census::default()
-        };
-        for connection in self.connections.values() {
-            match connection.session.class() {
-                Class::Agency => {
-                    census.agencies += 1;
-                    census.parked += usize::from(connection.session.is_parked());
-                }
-                Class::Stranger => census.strangers += 1,
-                Class::Viewer => census.viewers += 1,
-            }
-        }
-        census
+        self.census
     }
 }
 
