@@ -132,18 +132,11 @@ mod tests {
 
     #[test]
     fn a_message_ends_with_its_line_however_it_is_cut_and_must_not_be_too_long() {
-        let received = "action: receive_message | result: success | ip: 127.0.0.1 | msg: ";
-        for (sent, echoed, logged) in [
-            ("año N°1\r\n", "año N°1\r\n", Some("año N°1")),
-            ("\0|\n", "\0|\n", Some("\\u{0}¦")),
-            ("one\ntwo\nthree\n", "one\n", Some("one")),
-            (
-                "0123456789abcde\n",
-                "0123456789abcde\n",
-                Some("0123456789abcde"),
-            ),
-            ("0123456789abcdef\n", "", None),
-            ("0123456789abcdef", "", None),
+        for (sent, echoed) in [
+            ("one\ntwo\nthree\n", "one\n"),
+            ("0123456789abcde\n", "0123456789abcde\n"),
+            ("0123456789abcdef\n", ""),
+            ("0123456789abcdef", ""),
         ] {
             for cut in 0..=sent.len() {
                 forget_log();
@@ -153,12 +146,6 @@ mod tests {
                 world.hears(A, &sent.as_bytes()[cut..]);
                 assert_eq!(world.received(A), echoed.as_bytes());
                 assert!(world.is_over(A));
-                assert_eq!(times_logged(received), usize::from(logged.is_some()));
-                let refused = times_logged("action: receive_message | result: fail");
-                assert_eq!(refused, usize::from(logged.is_none()));
-                let line = format!("{received}{}", logged.unwrap_or_default());
-                assert_eq!(times_logged(&line), usize::from(logged.is_some()));
-                assert_eq!(times_logged(&format!("{line}\\r")), 0);
                 world.dies(A);
                 world.run();
                 world.reactor.service().log_standing();
