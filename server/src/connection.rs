@@ -23,7 +23,7 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer sends no more, or the connection is broken: reading comes to an end.
     pub ended: bool,
-    /// Nobody is left in either direction.
+    /// Both directions are closed, or the connection broke.
     pub dead: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Readiness {
 pub struct Census {
     /// Those that speak for an agency.
     pub agencies: usize,
-    /// Those that have not said for whom they speak.
+    /// Those that have not said which agency they speak for.
     pub strangers: usize,
     /// Those that only look.
     pub viewers: usize,
@@ -49,9 +49,9 @@ pub(crate) enum Rank {
     Newcomer,
     /// It only looks.
     Viewer,
-    /// It is amid a TLS handshake.
+    /// In a TLS handshake.
     Handshaking,
-    /// It talks, and has not said for whom.
+    /// It talks, and has not said which agency it speaks for.
     Stranger,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Connection<S, T> {
     pub connected_at: Duration,
     /// When bytes last went in or out.
     pub last_activity: Duration,
-    /// When a message was last taken whole, or the peer last took bytes of ours.
+    /// When a message was last taken whole, or the peer last read our bytes.
     pub last_progress: Duration,
     /// When the first byte came of the message that is not whole yet.
     pub message_since: Option<Duration>,
@@ -207,10 +207,6 @@ impl<S: Session, T: Socket> Connection<S, T> {
     }
 
     /// Sends what is to be sent, as far as the system takes it.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is broken.
     pub fn write(&mut self, now: Duration) -> io::Result<()> {
         while !self.outgoing.unsent().is_empty() {
             match self.transport.write(self.outgoing.unsent()) {

@@ -58,10 +58,6 @@ pub struct EventLoop<S: Service> {
 impl<S: Service> EventLoop<S> {
     /// A loop that accepts at `doors` and serves with `service` until one of `signals` comes, or at once
     /// when one came already. Doors that take TLS need `tls`.
-    ///
-    /// # Errors
-    ///
-    /// When the system gives no readiness notification.
     pub fn new(
         mut doors: Vec<Door>,
         tls: Option<TlsAcceptor>,
@@ -90,20 +86,12 @@ impl<S: Service> EventLoop<S> {
     }
 
     /// Where its doors are, in their order, with the ports that the system chose.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let doors = self.doors.iter();
         doors.map(|door| door.listener.local_address()).collect()
     }
 
     /// Serves until a signal asks for a graceful shutdown.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on, or waiting for events fails.
     pub fn run(mut self) -> Result<()> {
         let mut events = Events::with_capacity(self.events_max);
         loop {
@@ -271,10 +259,6 @@ impl Socket for TcpStream {
 /// a large store takes a while, and the first process of a container ignores a signal it does not catch.
 ///
 /// A server that `has_keys` reads them again on SIGHUP, which ends another.
-///
-/// # Errors
-///
-/// Whatever the system says.
 pub fn catch_signals(has_keys: bool) -> io::Result<Signals> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ])?;
     if has_keys {

@@ -26,10 +26,6 @@ const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status in the native
 /// dialect. Says how the server is, in a line.
-///
-/// # Errors
-///
-/// Why it is not healthy, or cannot be asked.
 pub fn check(config: &Config) -> Result<String> {
     let is_echo = config.server_mode == Mode::Echo;
     let http = config.http_address().filter(|_| !is_echo);

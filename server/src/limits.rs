@@ -108,7 +108,7 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 pub const EVENTS_SENT_PER_TURN: usize = 32;
 
 /// How long a connection whose last answer was sent is kept, so that the peer can read the answer
-/// before it learns that what it had sent behind its request will not be read.
+/// before it learns that what it had sent after its request will not be read.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// How soon a connection whose time is up is looked at again, if it has bytes that nobody has read.

@@ -23,10 +23,6 @@ pub struct Listener {
 
 impl Listener {
     /// Listens on `address`, with `backlog` given to `listen(2)`.
-    ///
-    /// # Errors
-    ///
-    /// When the address cannot be listened on.
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -47,10 +43,6 @@ impl Listener {
     }
 
     /// The address listened on, with the port that the system chose when none was asked for.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }

@@ -42,7 +42,7 @@ pub fn batch_stored(bets: &[(u32, u32)]) {
 
 #[derive(Clone, Copy, Debug)]
 pub struct RefusalNews {
-    /// Whom the connection speaks for.
+    /// The agency that the connection speaks for.
     pub agency: Option<u32>,
     /// For a batch, its bets.
     pub batch: Option<usize>,
@@ -194,7 +194,7 @@ pub fn too_few_connections(max: usize, agencies: u32) {
     );
 }
 
-/// A connection was accepted. Viewers and health checks come every few seconds and are nobody's news.
+/// A connection was accepted. Viewers and health checks come every few seconds: DEBUG.
 pub fn accepted(peer: IpAddr, is_viewer: bool) {
     let level = if is_viewer || peer == HEALTH_CHECK_SOURCE {
         Level::Debug
@@ -212,7 +212,8 @@ pub fn handshake_refused(peer: IpAddr, cause: &str) {
     warn!("action: tls_handshake | result: in_progress | ip: {peer} | error: {cause}");
 }
 
-/// Certificates and keys were read again, and so many connections closed whose certificates no longer do.
+/// Certificates and keys were read again; `closed` is how many connections were closed because their
+/// certificates are no longer valid.
 pub fn keys_reloaded(closed: usize) {
     info!("action: tls_reload | result: success | conexiones_cerradas: {closed}");
 }

@@ -13,7 +13,9 @@ use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::http::{self, Http, HttpSession};
 use crate::limits::STAGED_BYTES_MAX;
 use crate::log_lines;
-use crate::service::{Behind, Class, Connections, Service, Session};
+use crate::service::{Class, Connections, Service, Session};
+
+pub use crate::service::Behind;
 
 /// The central, and what is in front of it.
 pub struct Lottery<D: Disk> {
@@ -31,7 +33,7 @@ pub enum AnySession {
     Viewer(HttpSession),
 }
 
-/// A connection's codec, and whom it speaks for.
+/// A connection's codec, and which agency it speaks for.
 #[derive(Debug)]
 pub struct AgencySession {
     peer: IpAddr,
@@ -73,7 +75,7 @@ impl<D: Disk> Lottery<D> {
 
 impl AgencySession {
     fn reply(&mut self, reply: &Reply, outgoing: &mut Outgoing) {
-        // Behind the last reply there is nothing: the connection is closed with it.
+        // The connection is closed with the last reply: nothing comes after it.
         if self.had_last_reply {
             return;
         }

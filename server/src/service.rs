@@ -10,7 +10,7 @@ use lottery_core::message::Refusal;
 use crate::central::Certificate;
 use crate::connection::{Census, ConnectionId, Outgoing};
 
-/// A protocol over connections that somebody else reads and writes.
+/// A protocol without sockets: the reactor reads and writes.
 ///
 /// The reactor calls [`Service::connected`] first and [`Service::disconnected`] last for each
 /// connection. In between it hands over each message that the connection's [`Session`] finds in its
@@ -70,10 +70,6 @@ pub trait Service {
     }
 
     /// Ends the turn: whatever was staged is made durable, and answers are given out.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on.
     fn end_turn(
         &mut self,
         _now: Duration,
@@ -92,10 +88,6 @@ pub trait Service {
 
     /// Makes everything durable that was taken, closes what is open, and logs that, as the last act of
     /// a run.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be done.
     fn shut_down(
         &mut self,
         _now: Duration,
@@ -131,10 +123,6 @@ impl Behind {
 pub trait Session {
     /// Looks for a whole message at the front of `bytes`, as
     /// [`Codec::scan`](lottery_core::codec::Codec::scan) does.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become a message.
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
     /// How the connection is to be treated.
@@ -148,9 +136,9 @@ pub trait Session {
 /// How a connection is treated: what it may take of a turn, and who goes first when room is scarce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It speaks for an agency, or for whoever the service is there for.
+    /// Identified.
     Agency,
-    /// Nobody knows whom it speaks for. It has a deadline to say so.
+    /// Not identified yet; it has a deadline.
     Stranger,
     /// It only looks. It has a deadline to ask, unless it is parked.
     Viewer,

@@ -30,10 +30,6 @@ type OpenStore = Store<TimedDisk<Folder>>;
 pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 
 /// Runs a server until a signal ends it.
-///
-/// # Errors
-///
-/// Why it cannot start, or go on.
 pub fn run(config: &Config, settings: &Settings) -> Result<()> {
     let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
@@ -82,10 +78,6 @@ fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<E
 
 /// The lottery's server, which has its store open and listens: first for agencies, last for HTTP. Nothing
 /// when a signal came first.
-///
-/// # Errors
-///
-/// When files, store or addresses cannot be used.
 pub fn lottery(
     config: &Config,
     limits: Limits,

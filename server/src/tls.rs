@@ -1,4 +1,4 @@
-//! Mutual TLS: which peers get in, and for whom they speak.
+//! Mutual TLS: which peers get in, and which agency they speak for.
 //!
 //! TLS 1.3 only, without resumption and early data: each connection shows its certificate and proves that
 //! it has the key. The certificate's DNS name says who the peer is; nothing that it says later can change
@@ -74,10 +74,6 @@ impl TlsAcceptor {
     }
 
     /// TLS on a socket that was just accepted.
-    ///
-    /// # Errors
-    ///
-    /// When rustls cannot make a session.
     pub fn accept<T>(&self, socket: T) -> Result<Transport<T>, Error> {
         let session = ServerConnection::new(self.config.clone())?;
         Ok(Transport::tls(socket, session))
@@ -173,7 +169,7 @@ fn unusable<E: Display>(setting: &'static str) -> impl FnOnce(E) -> anyhow::Erro
     move |error| anyhow!("{setting}: {error}")
 }
 
-/// For whom the peer of a session speaks.
+/// Which agency the peer of a session speaks for.
 pub(crate) fn certificate_of(session: &ServerConnection) -> Certificate {
     let certificate = session
         .peer_certificates()

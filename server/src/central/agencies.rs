@@ -79,7 +79,7 @@ impl Agencies {
         self.heard_of.get(&agency)?.connection
     }
 
-    /// Whether somebody is there who may still send.
+    /// Whether its connection is open in both directions.
     pub fn is_connected(&self, agency: u32) -> bool {
         let connection = self.connection(agency);
         connection.is_some_and(|connection| !connection.is_half_closed)

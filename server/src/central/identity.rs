@@ -1,4 +1,4 @@
-//! Whom a connection speaks for.
+//! Which agency a connection speaks for.
 
 use lottery_core::message::{Code, Refusal, Reply};
 
@@ -11,7 +11,7 @@ pub enum Certificate {
     Guest,
 }
 
-/// Whom a connection speaks for, and whether it is listened to. Its record keeps it.
+/// Which agency a connection speaks for, and whether it is listened to. Its record keeps it.
 #[derive(Debug, Default)]
 pub struct Identity {
     pub(super) agency: Option<u32>,
@@ -60,10 +60,6 @@ impl Identity {
     }
 
     /// The agency it speaks for.
-    ///
-    /// # Errors
-    ///
-    /// When that is not known yet.
     pub(super) fn expect_agency(&self) -> Result<u32, Refusal> {
         let reason = "the agency is not identified yet";
         let unknown = || Refusal::new(Code::OutOfTurn, reason);
@@ -71,10 +67,6 @@ impl Identity {
     }
 
     /// Says that it may speak for `agency`.
-    ///
-    /// # Errors
-    ///
-    /// When it speaks for another, or its certificate does not let it.
     pub(super) fn expect_not_another(&self, agency: u32) -> Result<(), Refusal> {
         let reason = match (self.agency, self.certificate) {
             (Some(known), _) if known != agency => {

@@ -6,7 +6,7 @@
 //! *parked*: they cost an entry in a map and their connection.
 //!
 //! `requests` has what a message does, `turn` what the end of a turn does, `agencies` the map of agencies,
-//! `identity` whom a connection speaks for.
+//! `identity` which agency a connection speaks for.
 
 mod agencies;
 mod identity;
@@ -92,7 +92,7 @@ pub struct Standing {
     pub phase: Phase,
     /// Its bets.
     pub bets: u64,
-    /// Whether somebody is there who may still send.
+    /// Whether its connection is open in both directions.
     pub is_connected: bool,
     /// Its bets that won, once the draw was held.
     pub winners: Option<usize>,
@@ -177,7 +177,7 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// Refuses a connection: it is told so at the end of the turn, behind the answers to what it
+    /// Refuses a connection: it is told so at the end of the turn, after the answers to what it
     /// asked before. Without `news` the log was told of it already.
     pub fn refuse(
         &mut self,

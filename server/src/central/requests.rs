@@ -19,7 +19,7 @@ impl<D: Disk> Central<D> {
         Message { agency, request }: Message<'_>,
         now: Duration,
     ) -> Result<(), Refusal> {
-        // A certificate identifies, as a header does, whoever asks for anything of an agency's.
+        // A certificate identifies the connection, as a header does, unless it only asks for the status.
         let asks_nothing = matches!(request, Request::Status | Request::Nothing);
         let agency = agency.or(identity.certified_agency().filter(|_| !asks_nothing));
         if let Some(agency) = agency {
@@ -157,7 +157,7 @@ impl<D: Disk> Central<D> {
         }
         self.expect_participant(agency)?;
         if let Some(old) = self.agencies.enter(agency, id) {
-            // Whoever was left alone by its peer was not taken over, it was followed.
+            // If the old peer had hung up, this is a reconnect, not a takeover.
             if !old.is_half_closed {
                 log_lines::taken_over(agency);
             }

@@ -42,7 +42,7 @@ pub(super) enum Pending {
 /// Why the central cannot go on.
 #[derive(Debug, Error)]
 pub enum TurnError {
-    /// Nobody knows what the files hold.
+    /// The files' contents are unknown.
     #[error("storage")]
     Storage(#[from] CommitError),
     /// The bets cannot be read back.
@@ -79,10 +79,6 @@ impl Committed {
 impl<D: Disk> Central<D> {
     /// Ends a turn whose stage was [committed](Central::commit): answers, and advances the draw by a slice
     /// when it is under way.
-    ///
-    /// # Errors
-    ///
-    /// When the central cannot go on.
     pub fn end_turn(&mut self, committed: Committed, now: Duration) -> Result<(), TurnError> {
         self.resolve_all(committed);
         self.advance_draw(now)?;
@@ -110,10 +106,6 @@ impl<D: Disk> Central<D> {
     }
 
     /// Commits what is staged and syncs it whatever the durability, as the last act of a run.
-    ///
-    /// # Errors
-    ///
-    /// As [`Central::end_turn`].
     pub fn shut_down(&mut self, now: Duration) -> Result<(), TurnError> {
         let committed = self.commit(now)?;
         self.resolve_all(committed);

@@ -23,7 +23,7 @@ const BUCKETS: [f64; 13] = [
 /// The content type of what [`Metrics::encode`] gives.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is measured as it happens; the rest is asked for when somebody wants to know. A clone is the same.
+/// Histograms, updated as things happen. Counters are read from the central at each scrape. A clone is the same.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     version: &'static str,
@@ -45,18 +45,18 @@ impl Metrics {
         }
     }
 
-    /// A turn took so long.
+    /// Takes the duration of a turn.
     pub fn note_turn(&self, duration: Duration) {
         self.turns.observe(duration.as_secs_f64());
     }
 
-    /// The commit of a turn that staged so many bytes took so long.
+    /// Takes the duration of a commit, and how much the turn had staged.
     pub fn note_commit(&self, staged_bytes: usize, duration: Duration) {
         self.staged.set(staged_bytes as i64);
         self.commits.observe(duration.as_secs_f64());
     }
 
-    /// A sync took so long.
+    /// Takes the duration of a sync.
     pub fn note_sync(&self, duration: Duration) {
         self.syncs.observe(duration.as_secs_f64());
     }

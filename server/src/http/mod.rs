@@ -9,7 +9,7 @@
 //! | `/healthz` | 200 while the server makes turns |
 //! | `/readyz` | 200 while it stores bets, 503 while the disk refuses |
 //!
-//! GET and HEAD; every connection is closed behind its answer, but for `/events`. A request is answered
+//! GET and HEAD; every connection is closed after its answer, but for `/events`. A request is answered
 //! when the turn ends, by [`Http::end_turn`], which is shown the lottery then. Viewers have their own
 //! share of connections, bytes and time: see [`crate::limits`].
 
@@ -50,10 +50,6 @@ pub struct HttpSession {
 
 impl HttpSession {
     /// Looks for a whole request, as [`Session::scan`](crate::service::Session::scan) does.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become one.
     pub fn scan(bytes: &[u8]) -> Result<Scan, Refusal> {
         let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
         match httparse::Request::new(&mut headers).parse(bytes) {

@@ -7,11 +7,12 @@
 //!
 //! Readiness comes in edges: the system says once that a connection is ready, and then no more until
 //! that has been used up. A connection with unread bytes, or with messages that were held back,
-//! therefore stays in a queue, and nobody sleeps while one has any. There is a queue for each rank of
+//! therefore stays queued, and the loop does not sleep while a queue is not empty. There is a queue for each rank of
 //! connections; a turn gives each rank a [share](crate::limits::Share), agencies first, and within a
 //! rank the connections take turns.
 //!
-//! `visit` takes what connections have sent, `queues` says who is next, `bounds` and `timers` who goes.
+//! `visit` takes what connections have sent, `queues` says who is next, `bounds` and `timers` decide
+//! which connections are closed.
 
 mod bounds;
 mod queues;
@@ -65,7 +66,7 @@ pub struct Reactor<S: Service, T> {
     /// Whether the log says that all connections are taken.
     is_full: bool,
     next_id: usize,
-    /// Where bytes are read to, before anybody knows whose they are.
+    /// Read buffer shared by all connections.
     read_buffer: Box<[u8]>,
 }
 
@@ -151,7 +152,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
             connection.saw_end = true;
             self.service.peer_finished(id, &mut connection.session);
             if connection.transport.is_unanswered() {
-                // Whoever begins handshakes and leaves costs those who stay no time.
+                // An abandoned handshake is dropped before it costs a signature.
                 return self.disconnect(id);
             }
         }
@@ -162,10 +163,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     }
 
     /// Makes a turn.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on.
     pub fn turn(&mut self, now: Duration) -> Result<(), S::Error> {
         self.visit_ready(now);
         let (service, mut open) = self.split();
@@ -188,10 +185,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     }
 
     /// Makes everything durable that was taken, as the last turn of a run.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot do that.
     pub fn shut_down(&mut self, now: Duration) -> Result<(), S::Error> {
         let (service, mut open) = self.split();
         service.shut_down(now, &mut open)
@@ -322,7 +315,7 @@ struct Open<'r, S, T> {
 impl<S: Session, T> Connections<S> for Open<'_, S, T> {
     fn get(&mut self, id: ConnectionId) -> Option<(&mut S, &mut Outgoing)> {
         let connection = self.connections.get_mut(&id)?;
-        // The answers to one connection's messages come one behind the other.
+        // The answers to one connection's messages come one after the other.
         if self.touched.last() != Some(&id) {
             self.touched.push(id);
         }

@@ -57,7 +57,7 @@ pub struct Setup {
     pub has_http: bool,
 }
 
-/// A peer's end of its connection, and what it has taken and nobody looked at.
+/// A peer's end of its connection, and what it has received and not yet checked.
 struct End {
     id: ConnectionId,
     peer: Peer,
