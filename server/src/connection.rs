@@ -43,13 +43,10 @@ pub struct Census {
 /// In which order, and with which [`Share`], a turn serves connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// It speaks for an agency.
     Agency,
     /// It has said nothing yet.
     Newcomer,
-    /// It only looks.
     Viewer,
-    /// In a TLS handshake.
     Handshaking,
     /// It talks, and has not said which agency it speaks for.
     Stranger,

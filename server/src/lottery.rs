@@ -29,7 +29,7 @@ pub struct Lottery<D: Disk> {
 pub enum AnySession {
     /// An agency's, or a stranger's.
     Agency(AgencySession),
-    /// A viewer's.
+    /// One that only looks.
     Viewer(HttpSession),
 }
 

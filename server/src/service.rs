@@ -61,7 +61,6 @@ pub trait Service {
     /// visit.
     fn peer_finished(&mut self, _id: ConnectionId, _session: &mut Self::Session) {}
 
-    /// The connection is gone.
     fn disconnected(&mut self, id: ConnectionId, session: Self::Session);
 
     /// Whether so much is staged that the turn should end before anything else is read.
@@ -100,7 +99,7 @@ pub trait Service {
 /// What is behind a door.
 #[derive(Clone, Copy, Debug)]
 pub enum Behind {
-    /// The lottery, in this dialect.
+    /// The lottery.
     Agencies(&'static Dialect),
     /// The board, metrics and health.
     Viewers,
@@ -125,7 +124,6 @@ pub trait Session {
     /// [`Codec::scan`](lottery_core::codec::Codec::scan) does.
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
-    /// How the connection is to be treated.
     fn class(&self) -> Class;
 
     /// Whether it waits for something that is not its peer's to do: it is not read, and its silence

@@ -25,7 +25,7 @@ use crate::log_lines::{self, RefusalNews};
 use agencies::Agencies;
 use turn::Pending;
 
-pub use agencies::Phase;
+pub(crate) use agencies::Phase;
 pub use identity::{Certificate, Identity};
 pub use turn::{Committed, TurnError};
 
@@ -76,8 +76,7 @@ pub struct Central<D: Disk> {
 
 /// What was counted since the server started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Bets stored.
+pub(crate) struct Counts {
     pub bets: u64,
     /// Batches stored, empty ones left out.
     pub batches: u64,
@@ -87,10 +86,9 @@ pub struct Counts {
 
 /// How an agency stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// How far it is. It waits for the draw only while it is connected.
     pub phase: Phase,
-    /// Its bets.
     pub bets: u64,
     /// Whether its connection is open in both directions.
     pub is_connected: bool,
@@ -205,8 +203,7 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// How far the lottery is.
-    pub fn status(&self) -> StatusReport {
+    pub(crate) fn status(&self) -> StatusReport {
         StatusReport {
             agencies: self.rules.agencies,
             missing: self.agencies.missing(),
@@ -214,18 +211,16 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// What was counted since the server started.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Bets stored, of all agencies that take part.
-    pub fn bets(&self) -> u64 {
+    pub(crate) fn bets(&self) -> u64 {
         self.bets_at_start + self.counts.bets
     }
 
-    /// How an agency stands.
-    pub fn standing(&self, agency: u32) -> Standing {
+    pub(crate) fn standing(&self, agency: u32) -> Standing {
         let won = |winners: &Winners| winners.get(&agency).map_or(0, Vec::len);
         let is_connected = self.agencies.is_connected(agency);
         Standing {
@@ -243,12 +238,12 @@ impl<D: Disk> Central<D> {
     }
 
     /// Agencies that wait for the draw.
-    pub fn parked(&self) -> usize {
+    pub(crate) fn parked(&self) -> usize {
         self.agencies.parked()
     }
 
     /// The draw, once it was held.
-    pub fn draw(&self) -> Option<DrawRecord> {
+    pub(crate) fn draw(&self) -> Option<DrawRecord> {
         self.store.draw()
     }
 

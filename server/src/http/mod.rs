@@ -10,7 +10,7 @@
 //! | `/readyz` | 200 while it stores bets, 503 while the disk refuses |
 //!
 //! GET and HEAD; every connection is closed after its answer, but for `/events`. A request is answered
-//! when the turn ends, by [`Http::end_turn`], which is shown the lottery then. Viewers have their own
+//! when the turn ends, by `Http::end_turn`, which is shown the lottery then. Viewers have their own
 //! share of connections, bytes and time: see [`crate::limits`].
 
 mod metrics;
@@ -49,7 +49,7 @@ pub struct HttpSession {
 }
 
 impl HttpSession {
-    /// Looks for a whole request, as [`Session::scan`](crate::service::Session::scan) does.
+    /// Looks for a whole request, as a codec does.
     pub fn scan(bytes: &[u8]) -> Result<Scan, Refusal> {
         let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
         match httparse::Request::new(&mut headers).parse(bytes) {
@@ -159,7 +159,7 @@ impl Http {
     }
 
     /// Answers this turn's requests and tells the followers what has changed.
-    pub fn end_turn<S>(
+    pub(crate) fn end_turn<S>(
         &mut self,
         now: Duration,
         central: &Central<impl Disk>,
