@@ -73,7 +73,6 @@ impl Rank {
 pub(crate) struct Connection<S, T> {
     pub peer: IpAddr,
     pub transport: Transport<T>,
-    /// What the service knows.
     pub session: S,
     /// The beginning of a message, or messages that must wait.
     pub inbox: Inbox,
@@ -82,9 +81,7 @@ pub(crate) struct Connection<S, T> {
     pub is_readable: bool,
     /// Whether the inbox may hold whole messages.
     pub has_messages: bool,
-    /// Whether it is in a queue.
     pub is_queued: bool,
-    /// Whether a message of it was taken.
     pub was_heard: bool,
     /// Whether the peer is gone in both directions.
     pub is_dead: bool,

@@ -18,10 +18,8 @@ pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes of a StatusReport.
 const STATUS_REPORT_BYTES: usize = 11;
 
-/// Bytes of an HTTP answer that are read.
 const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status in the native

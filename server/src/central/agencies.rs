@@ -15,7 +15,6 @@ use crate::connection::ConnectionId;
 pub(crate) enum Phase {
     Betting,
     Finished,
-    /// It is parked until the draw.
     Waiting {
         awaits: Awaits,
         /// When it is told that the draw was not held in time.

@@ -34,14 +34,12 @@ impl Identity {
         self.is_parked || self.is_refused
     }
 
-    /// Takes note of a reply on its way.
     pub fn note_reply(&mut self, reply: &Reply) {
         if matches!(reply, Reply::DrawHeld | Reply::Winners(_)) {
             self.is_parked = false;
         }
     }
 
-    /// Takes note of the peer's certificate.
     pub fn certify(&mut self, certificate: Certificate) {
         self.certificate = Some(certificate);
     }

@@ -26,7 +26,8 @@ use agencies::Agencies;
 use turn::Pending;
 
 pub(crate) use agencies::Phase;
-pub use identity::{Certificate, Identity};
+pub use identity::Certificate;
+pub(crate) use identity::Identity;
 pub use turn::{Committed, TurnError};
 
 /// The rules of a lottery, from the configuration.
@@ -151,7 +152,7 @@ impl<D: Disk> Central<D> {
 
     /// Takes a message of a connection, whose identity its record keeps. The answer is given out at
     /// the end of the turn.
-    pub fn receive(
+    pub(crate) fn receive(
         &mut self,
         id: ConnectionId,
         identity: &mut Identity,
@@ -177,7 +178,7 @@ impl<D: Disk> Central<D> {
 
     /// Refuses a connection: it is told so at the end of the turn, after the answers to what it
     /// asked before. Without `news` the log was told of it already.
-    pub fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         id: ConnectionId,
         identity: &mut Identity,
@@ -190,14 +191,14 @@ impl<D: Disk> Central<D> {
     }
 
     /// The peer of a connection sends no more: it waits for its answer, or it is gone.
-    pub fn peer_finished(&mut self, id: ConnectionId, identity: &Identity) {
+    pub(crate) fn peer_finished(&mut self, id: ConnectionId, identity: &Identity) {
         if let Some(agency) = identity.agency {
             self.agencies.note_half_closed(agency, id);
         }
     }
 
     /// A connection is gone. What it staged stays staged.
-    pub fn disconnected(&mut self, id: ConnectionId, identity: &Identity) {
+    pub(crate) fn disconnected(&mut self, id: ConnectionId, identity: &Identity) {
         if let Some(agency) = identity.agency {
             self.agencies.leave(agency, id);
         }
@@ -237,12 +238,10 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// Agencies that wait for the draw.
     pub(crate) fn parked(&self) -> usize {
         self.agencies.parked()
     }
 
-    /// The draw, once it was held.
     pub(crate) fn draw(&self) -> Option<DrawRecord> {
         self.store.draw()
     }

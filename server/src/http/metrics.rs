@@ -45,23 +45,20 @@ impl Metrics {
         }
     }
 
-    /// Takes the duration of a turn.
-    pub fn note_turn(&self, duration: Duration) {
+    pub(crate) fn note_turn(&self, duration: Duration) {
         self.turns.observe(duration.as_secs_f64());
     }
 
     /// Takes the duration of a commit, and how much the turn had staged.
-    pub fn note_commit(&self, staged_bytes: usize, duration: Duration) {
+    pub(crate) fn note_commit(&self, staged_bytes: usize, duration: Duration) {
         self.staged.set(staged_bytes as i64);
         self.commits.observe(duration.as_secs_f64());
     }
 
-    /// Takes the duration of a sync.
-    pub fn note_sync(&self, duration: Duration) {
+    pub(crate) fn note_sync(&self, duration: Duration) {
         self.syncs.observe(duration.as_secs_f64());
     }
 
-    /// All of them as text.
     pub(super) fn encode(&self, central: &Central<impl Disk>, census: Census) -> String {
         let counts = central.counts();
         let status = central.status();

@@ -33,7 +33,6 @@ use state::History;
 
 pub use metrics::Metrics;
 
-/// The board's page.
 const BOARD: &str = include_str!("board.html");
 
 /// How often the state is looked at, and told to those who follow it if it has changed.
@@ -109,8 +108,7 @@ impl Http {
         }
     }
 
-    /// What is measured.
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
@@ -145,13 +143,12 @@ impl Http {
         });
     }
 
-    /// A viewer is gone.
-    pub fn disconnected(&mut self, id: ConnectionId) {
+    pub(crate) fn disconnected(&mut self, id: ConnectionId) {
         self.followers.retain(|follower| *follower != id);
     }
 
     /// When the state is to be looked at again.
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         if !self.owed.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -265,7 +262,6 @@ fn head(status: &str, content_type: &str) -> String {
     )
 }
 
-/// An answer that ends its connection.
 struct Response {
     head: String,
     body: String,
