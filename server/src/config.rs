@@ -64,7 +64,7 @@ pub struct Config {
     /// When bets are fsynced: always, everysec, no
     #[arg(default_value = "always", value_parser = durability)]
     pub durability: Durability,
-    /// Closes a connection that goes silent in mid-message; 0: never
+    /// Closes a connection that is silent, stuck in a message, or not identified for so long; 0: never
     #[arg(default_value = "60s", value_parser = limit)]
     pub idle_timeout: Limit,
     /// Largest message accepted

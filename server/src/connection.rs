@@ -23,7 +23,7 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer sends no more, or the connection is broken: reading comes to an end.
     pub ended: bool,
-    /// Nobody is left in either direction.
+    /// Both directions are closed, or the connection broke.
     pub dead: bool,
 }
 
@@ -32,9 +32,7 @@ pub struct Readiness {
 pub struct Census {
     /// Those that speak for an agency.
     pub agencies: usize,
-    /// Those of these that wait for the draw.
-    pub parked: usize,
-    /// Those that have not said for whom they speak.
+    /// Those that have not said which agency they speak for.
     pub strangers: usize,
     /// Those that only look.
     pub viewers: usize,
@@ -45,15 +43,12 @@ pub struct Census {
 /// In which order, and with which [`Share`], a turn serves connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// It speaks for an agency.
     Agency,
     /// It has said nothing yet.
     Newcomer,
-    /// It only looks.
     Viewer,
-    /// It is amid a TLS handshake.
     Handshaking,
-    /// It talks, and has not said for whom.
+    /// It talks, and has not said which agency it speaks for.
     Stranger,
 }
 
@@ -78,7 +73,6 @@ impl Rank {
 pub(crate) struct Connection<S, T> {
     pub peer: IpAddr,
     pub transport: Transport<T>,
-    /// What the service knows.
     pub session: S,
     /// The beginning of a message, or messages that must wait.
     pub inbox: Inbox,
@@ -87,9 +81,7 @@ pub(crate) struct Connection<S, T> {
     pub is_readable: bool,
     /// Whether the inbox may hold whole messages.
     pub has_messages: bool,
-    /// Whether it is in a queue.
     pub is_queued: bool,
-    /// Whether a message of it was taken.
     pub was_heard: bool,
     /// Whether the peer is gone in both directions.
     pub is_dead: bool,
@@ -102,7 +94,7 @@ pub(crate) struct Connection<S, T> {
     pub connected_at: Duration,
     /// When bytes last went in or out.
     pub last_activity: Duration,
-    /// When a message was last taken whole, or the peer last took bytes of ours.
+    /// When a message was last taken whole, or the peer last read our bytes.
     pub last_progress: Duration,
     /// When the first byte came of the message that is not whole yet.
     pub message_since: Option<Duration>,
@@ -209,10 +201,6 @@ impl<S: Session, T: Socket> Connection<S, T> {
     }
 
     /// Sends what is to be sent, as far as the system takes it.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is broken.
     pub fn write(&mut self, now: Duration) -> io::Result<()> {
         while !self.outgoing.unsent().is_empty() {
             match self.transport.write(self.outgoing.unsent()) {

@@ -7,38 +7,26 @@ use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{SockRef, TcpKeepalive};
-use thiserror::Error;
 
 use crate::connection::{ConnectionId, Readiness};
-use crate::limits::{
-    ACCEPTS_PER_TURN, EVENTS_PER_TURN, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL,
-};
+use crate::http::Metrics;
+use crate::limits::{ACCEPTS_PER_TURN, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL};
 use crate::listener::Listener;
 use crate::log_lines;
 use crate::reactor::{Limits, Reactor};
-use crate::service::Service;
+use crate::service::{Behind, Service};
 use crate::tls::TlsAcceptor;
 use crate::transport::{Socket, Transport};
 
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
-
-/// Why the loop ended other than by a signal.
-#[derive(Debug, Error)]
-pub enum LoopError<E> {
-    /// The system's readiness notification, or the signals, failed.
-    #[error("waiting for events")]
-    Poll(#[from] io::Error),
-    /// The service cannot go on.
-    #[error(transparent)]
-    Service(E),
-}
 
 /// A listening socket, and what is expected behind it.
 #[derive(Debug)]
@@ -47,8 +35,8 @@ pub struct Door {
     pub listener: Listener,
     /// Whether it takes TLS and nothing else.
     pub is_tls: bool,
-    /// Whether viewers come in here, who have connections of their own share.
-    pub is_for_viewers: bool,
+    /// What is behind it.
+    pub behind: Behind,
 }
 
 /// The loop. It owns every socket; the service behind it owns what they mean.
@@ -59,22 +47,24 @@ pub struct EventLoop<S: Service> {
     tls: Option<TlsAcceptor>,
     signals: Signals,
     reactor: Reactor<S, TcpStream>,
+    /// Events taken from the system in a turn. As many as there may be sockets: deadlines are judged by
+    /// what was noted, so all of it must be.
+    events_max: usize,
+    /// Where turns are measured.
+    metrics: Option<Metrics>,
     started: Instant,
 }
 
 impl<S: Service> EventLoop<S> {
     /// A loop that accepts at `doors` and serves with `service` until one of `signals` comes, or at once
     /// when one came already. Doors that take TLS need `tls`.
-    ///
-    /// # Errors
-    ///
-    /// When the system gives no readiness notification.
     pub fn new(
         mut doors: Vec<Door>,
         tls: Option<TlsAcceptor>,
         mut signals: Signals,
         service: S,
         limits: Limits,
+        metrics: Option<Metrics>,
     ) -> io::Result<EventLoop<S>> {
         let poll = Poll::new()?;
         let registry = poll.registry();
@@ -85,31 +75,25 @@ impl<S: Service> EventLoop<S> {
         }
         Ok(EventLoop {
             reactor: Reactor::new(service, limits, FIRST_LISTENER + doors.len()),
+            events_max: limits.connections_max + limits.viewers_max + doors.len() + 1,
             poll,
             doors,
             tls,
             signals,
+            metrics,
             started: Instant::now(),
         })
     }
 
     /// Where its doors are, in their order, with the ports that the system chose.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let doors = self.doors.iter();
         doors.map(|door| door.listener.local_address()).collect()
     }
 
     /// Serves until a signal asks for a graceful shutdown.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on, or waiting for events fails.
-    pub fn run(mut self) -> Result<(), LoopError<S::Error>> {
-        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    pub fn run(mut self) -> Result<()> {
+        let mut events = Events::with_capacity(self.events_max);
         loop {
             self.sleep(&mut events, self.time_to_sleep())?;
             for event in &events {
@@ -121,9 +105,10 @@ impl<S: Service> EventLoop<S> {
             }
             let now = self.started.elapsed();
             self.accept(now);
-            self.reactor.turn(now).map_err(LoopError::Service)?;
-            let duration = self.started.elapsed() - now;
-            self.reactor.service_mut().turn_took(duration);
+            self.reactor.turn(now)?;
+            if let Some(metrics) = &self.metrics {
+                metrics.note_turn(self.started.elapsed() - now);
+            }
         }
     }
 
@@ -161,16 +146,16 @@ impl<S: Service> EventLoop<S> {
 
     /// Whether another connection can be taken at this door. For a new viewer the oldest goes.
     fn has_room(&self, door: &Door) -> bool {
-        door.is_for_viewers || self.reactor.has_room()
+        matches!(door.behind, Behind::Viewers) || self.reactor.has_room()
     }
 
-    fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+    fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 events.clear();
                 Ok(())
             }
-            result => result,
+            result => result.context("waiting for events"),
         }
     }
 
@@ -201,42 +186,45 @@ impl<S: Service> EventLoop<S> {
                 let Some(stream) = self.doors[number].listener.accept(now) else {
                     break;
                 };
-                // A stream that cannot be set up has lost its peer before it was greeted.
-                let _ = self.greet(number, stream, now);
+                let greeted = self.greet(number, stream, now);
+                self.doors[number].listener.note_accepted(greeted);
             }
         }
     }
 
     fn greet(&mut self, number: usize, mut stream: TcpStream, now: Duration) -> io::Result<()> {
-        let peer = set_up(&mut stream)?;
+        let Ok(peer) = set_up(&mut stream) else {
+            // Its peer has left before it was greeted.
+            return Ok(());
+        };
+        let door = &self.doors[number];
         let id = self.reactor.next_id();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         registry.register(&mut stream, Token(id.0), interest)?;
         let transport = match &self.tls {
-            Some(tls) if self.doors[number].is_tls => {
-                tls.accept(stream).map_err(io::Error::other)?
-            }
+            Some(tls) if door.is_tls => tls.accept(stream).map_err(io::Error::other)?,
             _ => Transport::plain(stream),
         };
-        self.reactor.connected(id, number, peer, transport, now);
+        self.reactor
+            .connected(id, door.behind, peer, transport, now);
         Ok(())
     }
 
     /// Shuts down gracefully: stop accepting, store what is staged, send what is owed as far as it
     /// goes in a short time, close everything.
-    fn shut_down(mut self, events: &mut Events) -> Result<(), LoopError<S::Error>> {
+    fn shut_down(mut self, events: &mut Events) -> Result<()> {
         self.doors.clear();
         log_lines::listener_closed();
         let stored = self.reactor.shut_down(self.started.elapsed());
         self.flush(events)?;
         self.reactor.close_all();
-        stored.map_err(LoopError::Service)?;
+        stored?;
         log_lines::shut_down();
         Ok(())
     }
 
-    fn flush(&mut self, events: &mut Events) -> io::Result<()> {
+    fn flush(&mut self, events: &mut Events) -> Result<()> {
         let end = self.started.elapsed() + FLUSH_AT_END;
         loop {
             let now = self.started.elapsed();
@@ -271,10 +259,6 @@ impl Socket for TcpStream {
 /// a large store takes a while, and the first process of a container ignores a signal it does not catch.
 ///
 /// A server that `has_keys` reads them again on SIGHUP, which ends another.
-///
-/// # Errors
-///
-/// Whatever the system says.
 pub fn catch_signals(has_keys: bool) -> io::Result<Signals> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ])?;
     if has_keys {

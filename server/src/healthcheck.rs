@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail, ensure};
 use lottery_core::codec::native;
 use lottery_core::message::{Reply, StatusReport};
 use socket2::{Domain, Protocol, Socket, Type};
-use thiserror::Error;
 
 use crate::config::{Config, Mode};
 
@@ -18,65 +18,54 @@ pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes of a StatusReport.
 const STATUS_REPORT_BYTES: usize = 11;
 
-/// Bytes of an HTTP answer that are read.
 const ANSWER_BYTES_MAX: u64 = 4096;
 
-/// Why a server is not healthy.
-#[derive(Debug, Error)]
-pub enum Unhealthy {
-    /// It cannot be asked: it listens wherever the system likes.
-    #[error("the port is 0, so nobody knows where the server listens; set it, or HTTP_PORT")]
-    UnknownPort,
-    /// It cannot be asked: its port takes TLS.
-    #[error("SERVER_PORT takes TLS only; set HTTP_PORT for health checks")]
-    TlsOnly,
-    /// It does not accept, or does not answer as it should.
-    #[error("{address}: {error}; is the server running?")]
-    Silent {
-        /// Where it was asked.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
-/// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status. Says how
-/// the server is, in a line.
-///
-/// # Errors
-///
-/// Why it is not healthy.
-pub fn check(config: &Config) -> Result<String, Unhealthy> {
+/// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status in the native
+/// dialect. Says how the server is, in a line.
+pub fn check(config: &Config) -> Result<String> {
     let is_echo = config.server_mode == Mode::Echo;
     let http = config.http_address().filter(|_| !is_echo);
-    let address = reachable(http.unwrap_or(config.address()));
-    if address.port() == 0 {
-        return Err(Unhealthy::UnknownPort);
-    }
-    if http.is_none() && config.tls_cert.is_some() {
-        return Err(Unhealthy::TlsOnly);
-    }
+    let address = match http {
+        Some(address) => address,
+        None if is_echo => config.address(),
+        None => native_address(config)
+            .context("no port without TLS speaks native; set HTTP_PORT for health checks")?,
+    };
+    let address = reachable(address);
+    ensure!(
+        address.port() != 0,
+        "the port is 0, so nobody knows where the server listens; set it, or HTTP_PORT"
+    );
     let answer = connect(address).and_then(|stream| match http {
         // Connecting and saying nothing is no failure to the echo service.
         _ if is_echo => Ok("healthy: echoes".to_owned()),
         Some(_) => ask_http(stream),
         None => ask_status(stream),
     });
-    answer.map_err(|error| {
-        let error = match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                io::Error::new(ErrorKind::TimedOut, "no answer within 2 s")
-            }
-            _ => error,
+    answer.or_else(|error| {
+        let is_late = error.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        });
+        let error = match is_late {
+            true => format!("no answer within {} s", TIMEOUT.as_secs()),
+            false => error.to_string(),
         };
-        Unhealthy::Silent { address, error }
+        bail!("{address}: {error}; is the server running?")
     })
 }
 
-fn ask_http(mut stream: TcpStream) -> io::Result<String> {
+/// The first address where the native dialect is spoken without TLS.
+fn native_address(config: &Config) -> Option<SocketAddr> {
+    let first = (config.server_dialect, config.server_port);
+    let first = config.tls_cert.is_none().then_some(&first);
+    let mut ports = first.into_iter().chain(&config.dialect_ports);
+    let (_, port) = ports.find(|(dialect, _)| dialect.name == "native")?;
+    Some((config.server_bind, *port).into())
+}
+
+fn ask_http(mut stream: TcpStream) -> Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
@@ -84,18 +73,17 @@ fn ask_http(mut stream: TcpStream) -> io::Result<String> {
         return Ok("healthy: stores bets".to_owned());
     }
     let answer = String::from_utf8_lossy(&answer);
-    let first_line = answer.lines().next().unwrap_or("no answer");
-    Err(io::Error::new(ErrorKind::InvalidData, first_line))
+    bail!("{}", answer.lines().next().unwrap_or("no answer"))
 }
 
-fn ask_status(mut stream: TcpStream) -> io::Result<String> {
+fn ask_status(mut stream: TcpStream) -> Result<String> {
     let mut question = Vec::new();
     native::encode_status(&mut question);
     stream.write_all(&question)?;
     let mut answer = [0; STATUS_REPORT_BYTES];
     stream.read_exact(&mut answer)?;
     let Ok(Reply::Status(report)) = native::parse_reply(&answer) else {
-        return Err(io::Error::new(ErrorKind::InvalidData, "no StatusReport"));
+        bail!("no StatusReport");
     };
     let StatusReport {
         agencies, missing, ..
@@ -106,7 +94,7 @@ fn ask_status(mut stream: TcpStream) -> io::Result<String> {
     })
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+fn connect(address: SocketAddr) -> Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -133,6 +121,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
+
     use super::*;
 
     #[test]
@@ -143,6 +133,27 @@ mod tests {
             ("127.0.0.9:7", "127.0.0.9:7"),
         ] {
             assert_eq!(reachable(listens.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_server_is_asked_where_it_speaks_native_without_tls() {
+        for (flags, port) in [
+            ("--server-port 7", Some(7)),
+            ("--server-port 7 --server-dialect frames", None),
+            (
+                "--server-dialect frames --dialect-ports lines:8,native:9",
+                Some(9),
+            ),
+            (
+                "--dialect-ports native:9 --tls-cert c --tls-key k --tls-client-ca a",
+                Some(9),
+            ),
+        ] {
+            let arguments = ["server"].into_iter().chain(flags.split(' '));
+            let loaded = Config::load(Command::new("server"), arguments.map(Into::into));
+            let address = native_address(&loaded.unwrap().0);
+            assert_eq!(address.map(|address| address.port()), port, "{flags}");
         }
     }
 }

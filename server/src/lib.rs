@@ -1,7 +1,7 @@
 //! The central of the national lottery: one thread that stores the bets of all agencies and holds
 //! the draw when the last of them has finished.
 //!
-//! Three layers, whose dependencies point to the business. From there on out:
+//! Three layers, whose dependencies point to the business. From the inside out:
 //!
 //! * [`central`]: the business. Messages go in, replies come out; it knows agencies, phases and the
 //!   store, and neither bytes nor sockets nor clocks.
@@ -10,7 +10,7 @@
 //! * [`event_loop`]: sockets. It sleeps until something is ready, and has the [`reactor`] make a turn:
 //!   read, stage, commit once, answer.
 //!
-//! The reactor serves anything that is a [`service::Service`]: the lottery, or the `echo` service of
+//! The reactor serves anything that is a `service::Service`: the lottery, or the `echo` service of
 //! the first exercises. It keeps one [`connection`] record for each, whose [`transport`] may have
 //! [`tls`] on its socket. The simulator drives it over sockets of its own.
 //!
@@ -31,7 +31,7 @@ mod log_lines;
 pub mod lottery;
 pub mod reactor;
 pub mod reports;
-pub mod service;
+mod service;
 pub mod start;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

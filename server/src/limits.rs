@@ -6,10 +6,6 @@ use std::time::Duration;
 /// Bytes that one system call reads.
 pub const READ_BYTES: usize = 64 * 1024;
 
-/// Events taken from the system in a turn. As many as there may be connections: deadlines are judged by what
-/// was noted.
-pub const EVENTS_PER_TURN: usize = 65_536;
-
 /// Connections accepted in a turn, so that a crowd at the door does not keep the others waiting.
 pub const ACCEPTS_PER_TURN: usize = 64;
 
@@ -112,7 +108,7 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 pub const EVENTS_SENT_PER_TURN: usize = 32;
 
 /// How long a connection whose last answer was sent is kept, so that the peer can read the answer
-/// before it learns that what it had sent behind its request will not be read.
+/// before it learns that what it had sent after its request will not be read.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// How soon a connection whose time is up is looked at again, if it has bytes that nobody has read.

@@ -23,10 +23,6 @@ pub struct Listener {
 
 impl Listener {
     /// Listens on `address`, with `backlog` given to `listen(2)`.
-    ///
-    /// # Errors
-    ///
-    /// When the address cannot be listened on.
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -47,10 +43,6 @@ impl Listener {
     }
 
     /// The address listened on, with the port that the system chose when none was asked for.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the system says.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -74,10 +66,7 @@ impl Listener {
         self.paused_until = None;
         loop {
             match self.socket.accept() {
-                Ok((stream, _)) => {
-                    self.is_failing = false;
-                    return Some(stream);
-                }
+                Ok((stream, _)) => return Some(stream),
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     io::ErrorKind::WouldBlock => {
@@ -85,7 +74,8 @@ impl Listener {
                         return None;
                     }
                     _ => {
-                        self.pause(&error, now);
+                        self.paused_until = Some(now + ACCEPT_PAUSE);
+                        self.note_accepted(Err(error));
                         return None;
                     }
                 },
@@ -93,11 +83,13 @@ impl Listener {
         }
     }
 
-    fn pause(&mut self, error: &io::Error, now: Duration) {
-        self.paused_until = Some(now + ACCEPT_PAUSE);
-        if !self.is_failing {
-            self.is_failing = true;
-            log_lines::accepting_fails(error);
+    /// Notes whether a connection that waited can be served; the first failure is logged.
+    pub(crate) fn note_accepted(&mut self, result: io::Result<()>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, result.is_err());
+        if let Err(error) = result
+            && !was_failing
+        {
+            log_lines::accepting_fails(&error);
         }
     }
 }

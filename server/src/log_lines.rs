@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::central::{Phase, Standing};
 use crate::healthcheck::HEALTH_CHECK_SOURCE;
-use crate::tls::TlsError;
 use log::{Level, debug, error, info, warn};
 use lottery_core::message::Refusal;
 use lottery_core::store::{CommitError, DrawRecord, Recovery};
@@ -46,7 +45,7 @@ pub fn batch_stored(bets: &[(u32, u32)]) {
 
 #[derive(Clone, Copy, Debug)]
 pub struct RefusalNews {
-    /// Whom the connection speaks for.
+    /// The agency that the connection speaks for.
     pub agency: Option<u32>,
     /// For a batch, its bets.
     pub batch: Option<usize>,
@@ -113,8 +112,8 @@ pub fn standing(agencies: u32, missing: u32) {
 pub fn agency_standing(agency: u32, standing: &Standing) {
     let phase = match standing.phase {
         Phase::Betting => "apostando",
-        Phase::Waiting { .. } if standing.is_connected => "esperando",
-        Phase::Finished | Phase::Waiting { .. } => "terminada",
+        Phase::Waiting { .. } => "esperando",
+        Phase::Finished => "terminada",
         Phase::Informed => "informada",
     };
     let bets = standing.bets;
@@ -146,20 +145,14 @@ pub fn taken_over(agency: u32) {
 
 /// The disk refuses; logged once until it works again.
 pub fn storage_fails(error: &CommitError) {
-    let error = error.to_string();
-    error!(
-        "action: almacenamiento | result: in_progress | error: {}",
-        Value(&error)
-    );
+    let error = Value(error);
+    error!("action: almacenamiento | result: in_progress | error: {error}");
 }
 
 /// The store is of no further use, and the server ends.
 pub fn storage_lost(error: &CommitError) {
-    let error = error.to_string();
-    error!(
-        "action: almacenamiento | result: fail | error: {}",
-        Value(&error)
-    );
+    let error = Value(error);
+    error!("action: almacenamiento | result: fail | error: {error}");
 }
 
 pub fn storage_works_again() {
@@ -204,7 +197,7 @@ pub fn too_few_connections(max: usize, agencies: u32) {
     );
 }
 
-/// A connection was accepted. Viewers and health checks come every few seconds and are nobody's news.
+/// A connection was accepted. Viewers and health checks come every few seconds: DEBUG.
 pub fn accepted(peer: IpAddr, is_viewer: bool) {
     let level = if is_viewer || peer == HEALTH_CHECK_SOURCE {
         Level::Debug
@@ -222,18 +215,16 @@ pub fn handshake_refused(peer: IpAddr, cause: &str) {
     warn!("action: tls_handshake | result: in_progress | ip: {peer} | error: {cause}");
 }
 
-/// Certificates and keys were read again, and so many connections closed whose certificates no longer do.
+/// Certificates and keys were read again; `closed` is how many connections were closed because their
+/// certificates are no longer valid.
 pub fn keys_reloaded(closed: usize) {
     info!("action: tls_reload | result: success | conexiones_cerradas: {closed}");
 }
 
 /// Certificates and keys could not be read again; the old ones stay.
-pub fn keys_not_reloaded(error: &TlsError) {
-    let error = error.to_string();
-    error!(
-        "action: tls_reload | result: fail | error: {}",
-        Value(&error)
-    );
+pub fn keys_not_reloaded(error: &anyhow::Error) {
+    let error = Value(error);
+    error!("action: tls_reload | result: fail | error: {error}");
 }
 
 /// Accepting failed and will be tried again; logged once until it works.
@@ -317,11 +308,10 @@ pub fn shut_down() {
 
 /// The server starts: what an operator wants to see at first glance.
 pub fn starting(mode: &str, agencies: u32, durability: &str, storage_dir: &Path) {
-    let storage_dir = storage_dir.display().to_string();
+    let storage_dir = Value(storage_dir.display());
     info!(
         "action: start | result: success | mode: {mode} | agencies: {agencies} | \
-         durability: {durability} | storage_dir: {}",
-        Value(&storage_dir)
+         durability: {durability} | storage_dir: {storage_dir}"
     );
 }
 

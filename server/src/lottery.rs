@@ -4,32 +4,23 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lottery_core::codec::{Codec, DIALECTS, Dialect, Scan};
+use lottery_core::codec::{Codec, Scan};
 use lottery_core::message::{Refusal, Reply};
 use lottery_core::store::Disk;
 
-use crate::central::{Central, Identity, Output, TurnError};
+use crate::central::{Central, Certificate, Identity, TurnError};
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::http::{self, Http, HttpSession};
 use crate::limits::STAGED_BYTES_MAX;
 use crate::log_lines;
 use crate::service::{Class, Connections, Service, Session};
-use crate::tls::Certificate;
 
-/// What is behind a door.
-#[derive(Clone, Copy, Debug)]
-pub enum Behind {
-    /// The lottery, in this dialect.
-    Agencies(&'static Dialect),
-    /// The board, metrics and health.
-    Viewers,
-}
+pub use crate::service::Behind;
 
 /// The central, and what is in front of it.
 pub struct Lottery<D: Disk> {
     central: Central<D>,
     message_bytes_max: usize,
-    doors: Vec<Behind>,
     http: Option<Http>,
 }
 
@@ -38,11 +29,11 @@ pub struct Lottery<D: Disk> {
 pub enum AnySession {
     /// An agency's, or a stranger's.
     Agency(AgencySession),
-    /// A viewer's.
+    /// One that only looks.
     Viewer(HttpSession),
 }
 
-/// A connection's codec, and whom it speaks for.
+/// A connection's codec, and which agency it speaks for.
 #[derive(Debug)]
 pub struct AgencySession {
     peer: IpAddr,
@@ -51,50 +42,26 @@ pub struct AgencySession {
     had_last_reply: bool,
 }
 
-/// Why bytes are no message.
-#[derive(Debug)]
-pub enum Fault {
-    /// Of an agency.
-    Agency(Refusal),
-    /// Of a viewer.
-    Viewer(http::Fault),
-}
-
 impl<D: Disk> Lottery<D> {
-    /// A service for `central`, which accepts messages of at most `message_bytes_max` bytes. It has a door
-    /// for each of [`DIALECTS`], in their order.
-    pub fn new(central: Central<D>, message_bytes_max: usize) -> Lottery<D> {
+    /// A service for `central`, which accepts messages of at most `message_bytes_max` bytes. Doors with
+    /// viewers behind them need `http`.
+    pub fn new(central: Central<D>, message_bytes_max: usize, http: Option<Http>) -> Lottery<D> {
         Lottery {
             central,
             message_bytes_max,
-            doors: DIALECTS.iter().map(Behind::Agencies).collect(),
-            http: None,
-        }
-    }
-
-    /// With these doors instead, by number, and HTTP behind those of viewers.
-    pub fn with_doors(self, doors: Vec<Behind>, http: Option<Http>) -> Lottery<D> {
-        Lottery {
-            doors,
             http,
-            ..self
         }
     }
 
-    /// Hands out what the central wants to be sent and closed.
+    /// Hands out the central's replies, and ends the connections that were taken over.
     fn give_out(&mut self, connections: &mut impl Connections<AnySession>) {
-        for output in self.central.take_outputs() {
-            match output {
-                Output::Reply(id, reply) => {
-                    if let Some((AnySession::Agency(session), outgoing)) = connections.get(id) {
-                        session.reply(&reply, outgoing);
-                    }
+        for (id, reply) in self.central.take_replies() {
+            match (connections.get(id), reply) {
+                (Some((AnySession::Agency(session), outgoing)), Some(reply)) => {
+                    session.reply(&reply, outgoing);
                 }
-                Output::Close(id) => {
-                    if let Some((_, outgoing)) = connections.get(id) {
-                        outgoing.end(Ending::Now);
-                    }
-                }
+                (Some((_, outgoing)), None) => outgoing.end(Ending::Now),
+                _ => {}
             }
         }
     }
@@ -108,7 +75,7 @@ impl<D: Disk> Lottery<D> {
 
 impl AgencySession {
     fn reply(&mut self, reply: &Reply, outgoing: &mut Outgoing) {
-        // Behind the last reply there is nothing: the connection is closed with it.
+        // The connection is closed with the last reply: nothing comes after it.
         if self.had_last_reply {
             return;
         }
@@ -122,12 +89,10 @@ impl AgencySession {
 }
 
 impl Session for AnySession {
-    type Fault = Fault;
-
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Fault> {
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
         match self {
-            AnySession::Agency(session) => session.codec.scan(bytes).map_err(Fault::Agency),
-            AnySession::Viewer(_) => HttpSession::scan(bytes).map_err(Fault::Viewer),
+            AnySession::Agency(session) => session.codec.scan(bytes),
+            AnySession::Viewer(_) => HttpSession::scan(bytes),
         }
     }
 
@@ -151,15 +116,15 @@ impl<D: Disk> Service for Lottery<D> {
     type Session = AnySession;
     type Error = TurnError;
 
-    fn connected(&mut self, door: usize, peer: IpAddr) -> AnySession {
-        match self.doors[door] {
+    fn connected(&mut self, behind: Behind, peer: IpAddr) -> AnySession {
+        match behind {
             Behind::Agencies(dialect) => AnySession::Agency(AgencySession {
                 peer,
                 codec: (dialect.codec)(self.message_bytes_max),
                 identity: Identity::default(),
                 had_last_reply: false,
             }),
-            Behind::Viewers => AnySession::Viewer(HttpSession::default()),
+            Behind::Viewers | Behind::Echo => AnySession::Viewer(HttpSession::default()),
         }
     }
 
@@ -196,15 +161,12 @@ impl<D: Disk> Service for Lottery<D> {
         &mut self,
         id: ConnectionId,
         session: &mut AnySession,
-        fault: Fault,
+        refusal: Refusal,
         outgoing: &mut Outgoing,
     ) {
-        match (session, fault) {
-            (AnySession::Agency(session), Fault::Agency(refusal)) => {
-                self.refuse(id, session, refusal);
-            }
-            (_, Fault::Viewer(fault)) => http::refuse(fault, outgoing),
-            (AnySession::Viewer(_), Fault::Agency(_)) => outgoing.end(Ending::Now),
+        match session {
+            AnySession::Agency(session) => self.refuse(id, session, refusal),
+            AnySession::Viewer(_) => http::refuse(&refusal, outgoing),
         }
     }
 
@@ -225,7 +187,7 @@ impl<D: Disk> Service for Lottery<D> {
 
     fn peer_finished(&mut self, id: ConnectionId, session: &mut AnySession) {
         if let AnySession::Agency(session) = session {
-            self.central.peer_finished(id, &mut session.identity);
+            self.central.peer_finished(id, &session.identity);
         }
     }
 
@@ -247,22 +209,19 @@ impl<D: Disk> Service for Lottery<D> {
         connections: &mut impl Connections<AnySession>,
     ) -> Result<(), TurnError> {
         let started = Instant::now();
-        let staged_bytes = self.central.staged_bytes();
-        self.central.end_turn(now)?;
+        let committed = self.central.commit(now)?;
+        if let Some(http) = &self.http
+            && committed.bytes() > 0
+        {
+            let metrics = http.metrics();
+            metrics.note_commit(committed.bytes(), started.elapsed());
+        }
+        self.central.end_turn(committed, now)?;
         self.give_out(connections);
         if let Some(http) = &mut self.http {
-            if staged_bytes > 0 {
-                http.metrics().note_commit(staged_bytes, started.elapsed());
-            }
             http.end_turn(now, &self.central, connections);
         }
         Ok(())
-    }
-
-    fn turn_took(&mut self, duration: Duration) {
-        if let Some(http) = &self.http {
-            http.metrics().note_turn(duration);
-        }
     }
 
     fn next_deadline(&self) -> Option<Duration> {

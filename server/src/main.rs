@@ -78,7 +78,7 @@ fn check_health(config: &Config) -> Result<()> {
     print(format_args!("{}\n", healthcheck::check(config)?))
 }
 
-/// Prints what was asked for. Nobody may be left to read it, as of `winners | head`.
+/// Prints what was asked for. The reader may have gone: `winners | head`.
 fn print(text: impl Display) -> Result<()> {
     let written = write!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
     written.context("standard output")

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use lottery_core::encoding::Tally;
 use lottery_core::store::{
@@ -11,7 +12,6 @@ use lottery_core::store::{
     find_winners, load_draw,
 };
 use serde_json::json;
-use thiserror::Error;
 
 /// How to print winners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -25,41 +25,22 @@ pub enum Format {
     Json,
 }
 
-/// Why there is nothing to report.
-#[derive(Debug, Error)]
-pub enum ReportError {
-    /// There is no `draw.csv`, or nothing in it yet.
-    #[error("the draw was not held yet")]
-    NotDrawn,
-    /// The files cannot be read, or are not what a server leaves behind.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// `draw.csv` and `bets.csv` disagree.
-    #[error("{DRAW_FILE} says {recorded} winning bets, and {BETS_FILE} has {found}: corruption")]
-    Mismatch {
-        /// What `draw.csv` says.
-        recorded: u64,
-        /// What `bets.csv` has.
-        found: usize,
-    },
-}
-
 /// The winners of all agencies, or of one, as text.
 ///
 /// # Errors
 ///
 /// When the draw was not held, or the files cannot be read or disagree.
-pub fn winners(folder: &Folder, only: Option<u32>, format: Format) -> Result<String, ReportError> {
-    let draw = open_draw(folder)?.ok_or(ReportError::NotDrawn)?;
-    let draw = load_draw(&draw)?.ok_or(ReportError::NotDrawn)?;
+pub fn winners(folder: &Folder, only: Option<u32>, format: Format) -> Result<String> {
+    let draw = open_draw(folder)?.as_ref().map(load_draw).transpose()?;
+    let draw = draw.flatten().context("the draw was not held yet")?;
     let mut winners = find(&open(folder, BETS_FILE)?, draw.winning_number)?;
     // Earlier settings may have let in agencies that did not take part in the draw.
     winners.retain(|agency, _| *agency <= draw.agencies);
-    let found = winners.values().map(Vec::len).sum();
-    if draw.winners != found as u64 {
-        let recorded = draw.winners;
-        return Err(ReportError::Mismatch { recorded, found });
-    }
+    expect_agreement(
+        "winning bets",
+        draw.winners,
+        winners.values().map(Vec::len).sum::<usize>() as u64,
+    )?;
     let agencies = only.map_or(1..=draw.agencies, |agency| agency..=agency);
     let winners = agencies.map(|agency| (agency, winners.remove(&agency).unwrap_or_default()));
     let winners: Vec<(u32, Vec<u32>)> = winners.collect();
@@ -106,22 +87,40 @@ fn csv(winners: &[(u32, Vec<u32>)]) -> String {
 ///
 /// # Errors
 ///
-/// The first discrepancy, named to the line.
-pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError> {
-    // A server may be appending: what a closing covers was in the bets before it.
+/// The first discrepancy, named to the line, or to the number that `draw.csv` has wrong.
+pub fn audit(folder: &Folder, winning_number: u32) -> Result<String> {
+    // A server may be appending: what the draw and a closing cover was in the bets before them.
+    let draw = open_draw(folder)?;
     let closings = open(folder, CLOSINGS_FILE)?;
     let bets = open(folder, BETS_FILE)?;
-    let draw = open_draw(folder)?;
     let found = examine(&bets, &closings, draw.as_ref(), || false)?;
-    let winners = find(&bets, winning_number)?;
+    let agencies = found.agencies;
+    let number = found
+        .draw
+        .map_or(winning_number, |draw| draw.winning_number);
+    let winners = find(&bets, number)?;
+    if let Some(draw) = found.draw {
+        let bets = agencies.range(1..=draw.agencies);
+        expect_agreement(
+            "bets",
+            draw.bets,
+            bets.map(|(_, standing)| standing.tally.bets).sum(),
+        )?;
+        let won = winners.range(1..=draw.agencies);
+        expect_agreement(
+            "winning bets",
+            draw.winners,
+            won.map(|(_, won)| won.len() as u64).sum(),
+        )?;
+    }
     let mut text = " agency       bets      crc32 closed winners\n".to_owned();
-    for (agency, standing) in &found.agencies {
+    for (agency, standing) in &agencies {
         let Tally { bets, crc } = standing.tally;
         let closed = if standing.has_finished { "yes" } else { "no" };
         let won = winners.get(agency).map_or(0, Vec::len);
         text += &format!("{agency:>7} {bets:>10} {crc:>10} {closed:>6} {won:>7}\n");
     }
-    let standings = found.agencies.values();
+    let standings = agencies.values();
     let bets: u64 = standings.clone().map(|standing| standing.tally.bets).sum();
     let closed = standings.filter(|standing| standing.has_finished);
     let (closed, won) = (closed.count(), winners.values().flatten().count());
@@ -129,6 +128,7 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
     for (file, extent) in [
         (BETS_FILE, found.bets_extent),
         (CLOSINGS_FILE, found.closings_extent),
+        (DRAW_FILE, found.draw_extent),
     ] {
         if extent.torn_bytes > 0 {
             text += &format!(
@@ -141,13 +141,22 @@ pub fn audit(folder: &Folder, winning_number: u32) -> Result<String, ReportError
     Ok(text)
 }
 
-fn find(bets: &UpTo, winning_number: u32) -> Result<Winners, ReportError> {
+/// Compares a count in `draw.csv` with that of the bets.
+fn expect_agreement(what: &str, recorded: u64, found: u64) -> Result<()> {
+    ensure!(
+        recorded == found,
+        "{DRAW_FILE} says {recorded} {what}, and {BETS_FILE} has {found}: corruption"
+    );
+    Ok(())
+}
+
+fn find(bets: &UpTo, winning_number: u32) -> Result<Winners, OpenError> {
     let file = BETS_FILE;
-    find_winners(bets, winning_number).map_err(|error| OpenError::File { file, error }.into())
+    find_winners(bets, winning_number).map_err(|error| OpenError::File { file, error })
 }
 
 /// A server makes the file when it holds the draw.
-fn open_draw(folder: &Folder) -> Result<Option<UpTo>, ReportError> {
+fn open_draw(folder: &Folder) -> Result<Option<UpTo>, OpenError> {
     match open(folder, DRAW_FILE) {
         Err(OpenError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => Ok(Some(file?)),
@@ -196,10 +205,12 @@ mod tests {
             audit.unwrap_or_else(|error| error.to_string())
         };
         assert!(audit().starts_with("closings.csv: No such file"));
-        for (bets, closings, expected) in [
+        let all_closed = format!("1,1,{crc}\r\n");
+        for (bets, closings, draw, expected) in [
             (
                 ROWS.to_owned(),
-                format!("1,1,{crc}\r\n"),
+                all_closed.clone(),
+                "",
                 " agency       bets      crc32 closed winners
       1          1 1256301613    yes       1
       2          1 … no       0
@@ -208,21 +219,50 @@ mod tests {
             (
                 ROWS.to_owned() + "1,An",
                 String::new(),
+                "",
                 "…bets.csv: 4 bytes of an append",
             ),
             (
                 ROWS.to_owned() + "x\r\n",
                 String::new(),
+                "",
                 "bets.csv line 3: 1 fields",
             ),
             (
                 ROWS.to_owned(),
                 format!("1,2,{crc}\r\n"),
+                "",
                 "closings.csv line 1: agency 1 finished with 2 bets",
+            ),
+            // Agency 2 took no part, and the number drawn was not that of the settings.
+            (
+                ROWS.to_owned(),
+                all_closed.clone(),
+                "7,1,1,0\r\n",
+                "… total          2                 1       0\n",
+            ),
+            (
+                ROWS.to_owned(),
+                all_closed.clone(),
+                "7574,1,2,1\r\n",
+                "draw.csv says 2 bets, and bets.csv has 1: corruption",
+            ),
+            (
+                ROWS.to_owned(),
+                all_closed.clone(),
+                "7574,1,1,0\r\n",
+                "draw.csv says 0 winning bets, and bets.csv has 1",
+            ),
+            (
+                ROWS.to_owned(),
+                all_closed,
+                "7574,1",
+                "…draw.csv: 6 bytes of an append",
             ),
         ] {
             fs::write(folder.path().join(BETS_FILE), bets).unwrap();
             fs::write(folder.path().join(CLOSINGS_FILE), closings).unwrap();
+            fs::write(folder.path().join(DRAW_FILE), draw).unwrap();
             let found = audit();
             let mut rest = &*found;
             for part in expected.split('…') {

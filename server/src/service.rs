@@ -4,12 +4,13 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lottery_core::codec::Scan;
+use lottery_core::codec::{Dialect, Scan};
+use lottery_core::message::Refusal;
 
+use crate::central::Certificate;
 use crate::connection::{Census, ConnectionId, Outgoing};
-use crate::tls::Certificate;
 
-/// A protocol over connections that somebody else reads and writes.
+/// A protocol without sockets: the reactor reads and writes.
 ///
 /// The reactor calls [`Service::connected`] first and [`Service::disconnected`] last for each
 /// connection. In between it hands over each message that the connection's [`Session`] finds in its
@@ -20,8 +21,8 @@ pub trait Service {
     /// Why the service cannot go on.
     type Error: Error + Send + Sync + 'static;
 
-    /// A connection was made, at the door of this number.
-    fn connected(&mut self, door: usize, peer: IpAddr) -> Self::Session;
+    /// A connection was made, at a door with this behind it.
+    fn connected(&mut self, behind: Behind, peer: IpAddr) -> Self::Session;
 
     /// The peer has shown a certificate, before anything it said is looked at.
     fn certified(&mut self, _session: &mut Self::Session, _certificate: Certificate) {}
@@ -36,13 +37,13 @@ pub trait Service {
         now: Duration,
     );
 
-    /// The bytes that came are no message. The service ends the connection, or says by
+    /// The bytes that came are not a message. The service ends the connection, or says by
     /// [`Session::is_parked`] that nothing more of it is to be looked at.
     fn no_message(
         &mut self,
         id: ConnectionId,
         session: &mut Self::Session,
-        fault: <Self::Session as Session>::Fault,
+        refusal: Refusal,
         outgoing: &mut Outgoing,
     );
 
@@ -56,10 +57,10 @@ pub trait Service {
     );
 
     /// The system says that the peer will send no more than what has arrived already. A waiting
-    /// connection is not read, so it comes to no [`Service::end_of_stream`].
+    /// connection is not read, so it comes to no [`Service::end_of_stream`]. It is said again after each
+    /// visit.
     fn peer_finished(&mut self, _id: ConnectionId, _session: &mut Self::Session) {}
 
-    /// The connection is gone.
     fn disconnected(&mut self, id: ConnectionId, session: Self::Session);
 
     /// Whether so much is staged that the turn should end before anything else is read.
@@ -68,10 +69,6 @@ pub trait Service {
     }
 
     /// Ends the turn: whatever was staged is made durable, and answers are given out.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on.
     fn end_turn(
         &mut self,
         _now: Duration,
@@ -79,9 +76,6 @@ pub trait Service {
     ) -> Result<(), Self::Error> {
         Ok(())
     }
-
-    /// A turn took so long, with all that belongs to it.
-    fn turn_took(&mut self, _duration: Duration) {}
 
     /// When the next turn is due even if nothing happens, as time since the server started.
     fn next_deadline(&self) -> Option<Duration> {
@@ -93,10 +87,6 @@ pub trait Service {
 
     /// Makes everything durable that was taken, closes what is open, and logs that, as the last act of
     /// a run.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be done.
     fn shut_down(
         &mut self,
         _now: Duration,
@@ -106,20 +96,34 @@ pub trait Service {
     }
 }
 
+/// What is behind a door.
+#[derive(Clone, Copy, Debug)]
+pub enum Behind {
+    /// The lottery.
+    Agencies(&'static Dialect),
+    /// The board, metrics and health.
+    Viewers,
+    /// The echo service.
+    Echo,
+}
+
+impl Behind {
+    /// What is spoken there, as the log has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Behind::Agencies(dialect) => dialect.name,
+            Behind::Viewers => "http",
+            Behind::Echo => "echo",
+        }
+    }
+}
+
 /// What a service knows of a connection.
 pub trait Session {
-    /// Why bytes are no message.
-    type Fault;
-
     /// Looks for a whole message at the front of `bytes`, as
     /// [`Codec::scan`](lottery_core::codec::Codec::scan) does.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become a message.
-    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Self::Fault>;
+    fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal>;
 
-    /// How the connection is to be treated.
     fn class(&self) -> Class;
 
     /// Whether it waits for something that is not its peer's to do: it is not read, and its silence
@@ -130,9 +134,9 @@ pub trait Session {
 /// How a connection is treated: what it may take of a turn, and who goes first when room is scarce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It speaks for an agency, or for whoever the service is there for.
+    /// Identified.
     Agency,
-    /// Nobody knows whom it speaks for. It has a deadline to say so.
+    /// Not identified yet; it has a deadline.
     Stranger,
     /// It only looks. It has a deadline to ask, unless it is parked.
     Viewer,

@@ -18,8 +18,9 @@ use crate::event_loop::{Door, EventLoop, catch_signals};
 use crate::http::{Http, Metrics};
 use crate::listener::Listener;
 use crate::log_lines;
-use crate::lottery::{Behind, Lottery};
+use crate::lottery::Lottery;
 use crate::reactor::Limits;
+use crate::service::Behind;
 use crate::timed_disk::TimedDisk;
 use crate::tls::TlsAcceptor;
 
@@ -29,10 +30,6 @@ type OpenStore = Store<TimedDisk<Folder>>;
 pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 
 /// Runs a server until a signal ends it.
-///
-/// # Errors
-///
-/// Why it cannot start, or go on.
 pub fn run(config: &Config, settings: &Settings) -> Result<()> {
     let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
@@ -74,17 +71,13 @@ fn raise_descriptor_limit() -> usize {
 }
 
 fn echo(config: &Config, limits: Limits, signals: Signals) -> Result<EventLoop<Echo>> {
-    let door = open_door(config.address(), false, "echo", config)?;
+    let door = open_door(config.address(), false, Behind::Echo, config)?;
     let service = Echo::new(config.max_frame);
-    EventLoop::new(vec![door], None, signals, service, limits).context("starting")
+    EventLoop::new(vec![door], None, signals, service, limits, None).context("starting")
 }
 
 /// The lottery's server, which has its store open and listens: first for agencies, last for HTTP. Nothing
 /// when a signal came first.
-///
-/// # Errors
-///
-/// When files, store or addresses cannot be used.
 pub fn lottery(
     config: &Config,
     limits: Limits,
@@ -95,7 +88,7 @@ pub fn lottery(
     let Some(store) = open_store(config, &mut signals, &metrics)? else {
         return Ok(None);
     };
-    // Who asked meanwhile to read the keys again was not heard.
+    // A SIGHUP during opening was not handled.
     if let Some(tls) = &mut tls
         && let Err(error) = tls.reload()
     {
@@ -103,21 +96,19 @@ pub fn lottery(
     }
     let central = Central::new(config.rules(), store)?;
     let mut doors = Vec::new();
-    let mut behind = Vec::new();
     let first = (config.server_dialect, config.server_port);
     for (number, (dialect, port)) in [first].iter().chain(&config.dialect_ports).enumerate() {
         let is_tls = tls.is_some() && number == 0;
         let address = (config.server_bind, *port).into();
-        doors.push(open_door(address, is_tls, dialect.name, config)?);
-        behind.push(Behind::Agencies(dialect));
+        let behind = Behind::Agencies(dialect);
+        doors.push(open_door(address, is_tls, behind, config)?);
     }
     if let Some(address) = config.http_address() {
-        doors.push(open_door(address, false, "http", config)?);
-        behind.push(Behind::Viewers);
+        doors.push(open_door(address, false, Behind::Viewers, config)?);
     }
-    let http = config.http_address().map(|_| Http::new(metrics));
-    let lottery = Lottery::new(central, config.max_frame).with_doors(behind, http);
-    let event_loop = EventLoop::new(doors, tls, signals, lottery, limits);
+    let http = config.http_address().map(|_| Http::new(metrics.clone()));
+    let lottery = Lottery::new(central, config.max_frame, http);
+    let event_loop = EventLoop::new(doors, tls, signals, lottery, limits, Some(metrics));
     event_loop.context("starting").map(Some)
 }
 
@@ -159,24 +150,19 @@ fn open_store(
 }
 
 /// Listens on `address`, and says what is spoken there.
-fn open_door(
-    address: SocketAddr,
-    is_tls: bool,
-    speaks: &'static str,
-    config: &Config,
-) -> Result<Door> {
+fn open_door(address: SocketAddr, is_tls: bool, behind: Behind, config: &Config) -> Result<Door> {
     let listener = Listener::bind(address, config.server_listen_backlog)
         .map_err(|error| anyhow!("listening on {address}: {error}; {}", advice(error.kind())))?;
     let bound = listener.local_address().context("asking for the port")?;
-    log_lines::listening(bound, speaks, is_tls);
-    let is_lottery = !matches!(speaks, "http" | "echo");
+    log_lines::listening(bound, behind.name(), is_tls);
+    let is_lottery = matches!(behind, Behind::Agencies(_));
     if is_lottery && !is_tls && (config.tls_cert.is_some() || !bound.ip().is_loopback()) {
         log_lines::listening_unprotected(bound);
     }
     Ok(Door {
         listener,
         is_tls,
-        is_for_viewers: speaks == "http",
+        behind,
     })
 }
 

@@ -1,14 +1,16 @@
-//! Mutual TLS: which peers get in, and for whom they speak.
+//! Mutual TLS: which peers get in, and which agency they speak for.
 //!
 //! TLS 1.3 only, without resumption and early data: each connection shows its certificate and proves that
 //! it has the key. The certificate's DNS name says who the peer is; nothing that it says later can change
 //! that.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::{Result, anyhow};
 use lottery_program::files::open_regular;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
@@ -18,9 +20,9 @@ use rustls::{
     AlertDescription, CertificateError, Error, PeerIncompatible, RootCertStore, ServerConfig,
     ServerConnection,
 };
-use thiserror::Error;
 use webpki::{BorrowedCertRevocationList, CertRevocationList};
 
+use crate::central::Certificate;
 use crate::transport::Transport;
 
 /// What stands in front of an agency's number in its certificate's DNS name.
@@ -39,24 +41,6 @@ pub struct TlsFiles {
     pub revoked: Option<PathBuf>,
 }
 
-/// Why TLS cannot be set up.
-#[derive(Debug, Error)]
-#[error("{setting}: {reason}")]
-pub struct TlsError {
-    /// The setting at fault.
-    setting: &'static str,
-    reason: String,
-}
-
-/// For whom a peer with a certificate speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Certificate {
-    /// For this agency: it is named `agency-N`.
-    Agency(u32),
-    /// For no agency. It may ask how far the lottery is.
-    Guest,
-}
-
 /// Makes TLS transports of sockets, with keys that can change while it runs.
 #[derive(Debug)]
 pub struct TlsAcceptor {
@@ -71,7 +55,7 @@ impl TlsAcceptor {
     /// # Errors
     ///
     /// When one cannot be used; the message names its setting.
-    pub fn load(files: TlsFiles) -> Result<TlsAcceptor, TlsError> {
+    pub fn load(files: TlsFiles) -> Result<TlsAcceptor> {
         let verifier = verifier(&files)?;
         let config = config(&files, verifier.clone())?;
         Ok(TlsAcceptor {
@@ -86,16 +70,12 @@ impl TlsAcceptor {
     /// # Errors
     ///
     /// As [`TlsAcceptor::load`]; the old keys stay then.
-    pub fn reload(&mut self) -> Result<(), TlsError> {
+    pub fn reload(&mut self) -> Result<()> {
         *self = TlsAcceptor::load(self.files.clone())?;
         Ok(())
     }
 
     /// TLS on a socket that was just accepted.
-    ///
-    /// # Errors
-    ///
-    /// When rustls cannot make a session.
     pub fn accept<T>(&self, socket: T) -> Result<Transport<T>, Error> {
         let session = ServerConnection::new(self.config.clone())?;
         Ok(Transport::tls(socket, session))
@@ -116,10 +96,7 @@ impl TlsAcceptor {
     }
 }
 
-fn config(
-    files: &TlsFiles,
-    verifier: Arc<dyn ClientCertVerifier>,
-) -> Result<ServerConfig, TlsError> {
+fn config(files: &TlsFiles, verifier: Arc<dyn ClientCertVerifier>) -> Result<ServerConfig> {
     let chain = read_all("TLS_CERT", &files.certificate)?;
     let key = open(&files.key).and_then(PrivateKeyDer::from_pem_reader);
     let key = key.map_err(unreadable("TLS_KEY", &files.key))?;
@@ -136,7 +113,7 @@ fn config(
     Ok(config)
 }
 
-fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>> {
     let mut roots = RootCertStore::empty();
     for authority in read_all("TLS_CLIENT_CA", &files.client_authorities)? {
         roots.add(authority).map_err(unusable("TLS_CLIENT_CA"))?;
@@ -167,7 +144,7 @@ fn verifier(files: &TlsFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         .map_err(unusable("TLS_CLIENT_CA, TLS_CLIENT_CRL"))
 }
 
-fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>, TlsError> {
+fn read_all<T: PemObject>(setting: &'static str, path: &Path) -> Result<Vec<T>> {
     let found = open(path).map(T::pem_reader_iter);
     let found = found.and_then(Iterator::collect::<Result<Vec<T>, _>>);
     let found = found.and_then(|found| match found.is_empty() {
@@ -182,18 +159,15 @@ fn open(path: &Path) -> Result<BufReader<File>, pem::Error> {
     Ok(BufReader::new(file))
 }
 
-fn unreadable(setting: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> TlsError {
+fn unreadable(setting: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> anyhow::Error {
     move |error| unusable(setting)(format!("{}: {error}", path.display()))
 }
 
-fn unusable<E: std::fmt::Display>(setting: &'static str) -> impl FnOnce(E) -> TlsError {
-    move |error| TlsError {
-        setting,
-        reason: error.to_string(),
-    }
+fn unusable<E: Display>(setting: &'static str) -> impl FnOnce(E) -> anyhow::Error {
+    move |error| anyhow!("{setting}: {error}")
 }
 
-/// For whom the peer of a session speaks.
+/// Which agency the peer of a session speaks for.
 pub(crate) fn certificate_of(session: &ServerConnection) -> Certificate {
     let certificate = session
         .peer_certificates()

@@ -7,8 +7,9 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use rustls::ServerConnection;
 
+use crate::central::Certificate;
 use crate::limits::HANDSHAKE_BYTES_MAX;
-use crate::tls::{self, Certificate};
+use crate::tls;
 
 /// Reads of the socket that one read of a TLS transport makes at most: a peer may send records without
 /// anything in them.
@@ -19,10 +20,6 @@ const SOCKET_READS_MAX: usize = 4;
 /// fewer bytes than the buffer has room for means that there are no more for now, as epoll(7) has it.
 pub trait Socket: Read + Write {
     /// Tells the peer that no more will come.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is broken.
     fn shut_down_writing(&mut self) -> io::Result<()>;
 }
 
@@ -39,14 +36,14 @@ struct Tls {
     session: ServerConnection,
     /// Whether the reactor was told who the peer is.
     is_told: bool,
-    /// Whether the session failed, or its end was said. What comes then is no more decrypted, as nobody
-    /// will look at it.
+    /// Whether the session failed, or its end was said. Later input is discarded
+    /// undecrypted.
     is_over: bool,
     /// Whether the socket is to be shut down once everything has left.
     has_end_to_tell: bool,
     /// Bytes of the handshake so far.
     handshake_bytes: usize,
-    /// Bytes that came behind it of a record that is not whole yet.
+    /// Bytes after it of a record that is not whole yet.
     record_bytes: usize,
     /// Bytes that were written and that the socket has not taken yet.
     unsent_bytes: usize,
@@ -55,7 +52,7 @@ struct Tls {
 /// What reading gave.
 #[derive(Debug)]
 pub enum ReadOutcome {
-    /// So many bytes, and perhaps more behind them.
+    /// Some bytes, and perhaps more after them.
     Bytes {
         /// How many.
         bytes: usize,
@@ -118,10 +115,6 @@ impl<T: Socket> Transport<T> {
     }
 
     /// Writes some of `bytes`, and says how many.
-    ///
-    /// # Errors
-    ///
-    /// When there is no room, or the connection is broken.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             return self.socket.write(bytes);
@@ -139,7 +132,7 @@ impl<T: Socket> Transport<T> {
     ///
     /// # Errors
     ///
-    /// When the connection is broken; that there is no room is none.
+    /// When the connection is broken. A full socket is not an error.
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             Some(tls) => tls.flush(&mut self.socket),
@@ -153,10 +146,6 @@ impl<T: Socket> Transport<T> {
     }
 
     /// Tells the peer that no more will come.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is broken.
     pub fn shut_down_writing(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else {
             return self.socket.shut_down_writing();
@@ -173,7 +162,7 @@ impl<T: Socket> Transport<T> {
         tls.is_some_and(|tls| tls.session.is_handshaking() && !tls.is_over)
     }
 
-    /// Whether nothing of a handshake was answered yet. Who leaves then cannot complete it.
+    /// Whether nothing of a handshake was answered yet. A peer that leaves now cannot complete it.
     pub fn is_unanswered(&self) -> bool {
         self.tls
             .as_ref()

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lottery_core::codec::DIALECTS;
 use lottery_core::store::{OpenError, Store};
 use lottery_core::testing::SimDisk;
 use rustls::ClientConfig;
 use server::central::{Central, Rules, TurnError};
-use server::lottery::Lottery;
+use server::lottery::{Behind, Lottery};
 use server::reactor::{Limits, Reactor};
 use server::testing::{Authority, Network, Outlook, Peer, SimSocket};
 use server::tls::TlsAcceptor;
@@ -139,7 +140,7 @@ impl SimCentral {
         };
         let central = Central::new(rules, store)
             .map_err(|error| Broken(format!("the lottery does not start: {error}")))?;
-        let lottery = Lottery::new(central, MESSAGE_BYTES_MAX);
+        let lottery = Lottery::new(central, MESSAGE_BYTES_MAX, None);
         Ok(Some(SimCentral {
             reactor: Reactor::new(lottery, limits, 0),
             limits,
@@ -167,7 +168,8 @@ impl SimCentral {
             let (door, address, transport) = doors.waiting.remove(0);
             let id = self.reactor.next_id();
             transport.socket().accept(id);
-            self.reactor.connected(id, door, address, transport, now);
+            let behind = Behind::Agencies(&DIALECTS[door]);
+            self.reactor.connected(id, behind, address, transport, now);
         }
         let turned = self.reactor.turn(now);
         let due = self.reactor.next_deadline();

@@ -26,12 +26,19 @@ fn a_message_comes_back_unaltered_and_the_connection_is_closed() {
         assert!(peer.rest() == message);
     }
     drop(server.connect());
+    let mut too_long = server.connect();
+    let sender = too_long.send_in_background(vec![b'a'; 65_536]);
+    assert!(too_long.rest().is_empty());
+    sender.join().unwrap().unwrap();
     let ended = server.terminate();
     assert_eq!(ended.code, Some(0));
-    assert_eq!(ended.log.count("| result: fail"), 0);
+    let refused = "action: receive_message | result: fail | ip: 127.0.0.1 | error: no line feed";
+    assert_eq!(ended.log.count(refused), 1);
+    assert_eq!(ended.log.count("| result: fail"), 1);
     let received = "action: receive_message | result: success | ip: 127.";
     let said = ended.log.values(received, "msg");
     assert_eq!((said.len(), said[0]), (6, "[CLIENT 1] Message N°1"));
+    assert!(said[2].trim_end().ends_with("two  spaces"));
     assert_eq!((said[1], said[3]), ("ends with the stream", "first"));
     assert!(!server.path("").exists(), "an echo server leaves no files");
 }

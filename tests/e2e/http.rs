@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::kit::Message::InformWinners;
+use crate::kit::Message::{Hello, InformWinners};
 use crate::kit::{Bet, Dataset, Peer, Server, expect_winners, losing_bets, wait_until};
 
 use super::flood::has_descriptors;
@@ -14,7 +14,7 @@ const ANSWERS: &str = r#"
     GET / HOST | 200 OK | Content-Type: text/html; charset=utf-8
     GET /?a=b HOST | 200 OK | Content-Security-Policy: default-src 'none';
     GET / HTTP/1.0 | 200 OK | </script>
-    GET /status.json HOST | 200 OK | {"agencies":2,"missing":2,"bets":0,
+    GET /status.json HOST | 200 OK | {"agencies":2,"agency_states":[{"agency":1,
     GET /metrics HOST | 200 OK | Content-Type: text/plain; version=0.0.4
     GET /healthz HOST | 200 OK | ok
     GET /readyz HOST | 200 OK | ready
@@ -79,6 +79,55 @@ fn each_request_has_one_answer_however_it_comes() {
     cut.send(b"GET / HTTP/1.1\r\nHost");
     cut.half_close();
     cut.expect_closed();
+}
+
+#[test]
+fn status_and_metrics_say_how_far_it_is_and_nothing_of_anybody() {
+    let server = Server::lottery(2).with_http().start();
+    let mut betting = server.newcomer(2);
+    betting.store(&[Bet::winning(2, 44_444_444)]);
+    let mut agency = server.parked(1, &losing_bets(1, 3));
+    let mut refused = server.connect();
+    refused.say(Hello(3));
+    refused.expect_refusal(6);
+    let expect = |path: &str, parts: &[&str]| {
+        let page = server.get(path);
+        for part in parts {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("44444444"), "a DNI is nobody's to see");
+    };
+    let day = [
+        r#"{"agencies":2,"agency_states":[{"agency":1,"bets":3,"connected":true,"#,
+        r#""state":"waiting"},"#,
+        r#""state":"betting"}],"bets":4,"drawn":false,"history":["#,
+        r#"],"missing":1,"rate":"#,
+    ];
+    expect("/status.json", &day);
+    let counts = [
+        "\nlottery_bets_total 4\n",
+        "\nlottery_batches_total 2\n",
+        "\nlottery_connections{kind=\"agency\"} 2\n",
+        "\nlottery_connections{kind=\"viewer\"} 1\n",
+        "\nlottery_refusals_total{code=\"6\"} 1\n",
+        "\nlottery_agencies{kind=\"parked\"} 1\n",
+        "\nlottery_drawn 0\n",
+        "\nlottery_sync_duration_seconds_bucket{le=\"+Inf\"} ",
+    ];
+    expect("/metrics", &counts);
+    betting.finish();
+    betting.expect(InformWinners(vec![44_444_444]));
+    agency.expect(InformWinners(vec![]));
+    expect(
+        "/status.json",
+        &[
+            r#""drawn":true,"#,
+            r#""number":7574,"rate":"#,
+            r#","winners":1}"#,
+            r#""state":"informed","winners":1}],"#,
+        ],
+    );
+    expect("/metrics", &["\nlottery_drawn 1\n"]);
 }
 
 #[test]

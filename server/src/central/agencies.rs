@@ -12,14 +12,10 @@ use crate::connection::ConnectionId;
 
 /// How far an agency is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It may send bets.
+pub(crate) enum Phase {
     Betting,
-    /// It has sent everything.
     Finished,
-    /// It is parked until the draw.
     Waiting {
-        /// What it waits for.
         awaits: Awaits,
         /// When it is told that the draw was not held in time.
         deadline: Option<Duration>,
@@ -79,13 +75,12 @@ impl Agencies {
         self.heard_of.get(&agency)?.connection
     }
 
-    /// Whether somebody is there who may still send.
+    /// Whether its connection is open in both directions.
     pub fn is_connected(&self, agency: u32) -> bool {
         let connection = self.connection(agency);
         connection.is_some_and(|connection| !connection.is_half_closed)
     }
 
-    /// Participants whose closing is not stored.
     pub fn missing(&self) -> u32 {
         self.missing
     }
@@ -138,7 +133,6 @@ impl Agencies {
         self.record(agency).phase = Phase::Finished;
     }
 
-    /// The agency's closing is stored.
     pub fn confirm_finish(&mut self) {
         self.missing -= 1;
     }
@@ -149,7 +143,6 @@ impl Agencies {
         self.record(agency).phase = Phase::Betting;
     }
 
-    /// The agency waits for the draw.
     pub fn wait(&mut self, agency: u32, awaits: Awaits, deadline: Option<Duration>) {
         self.unpark(agency, Phase::Finished);
         self.record(agency).phase = Phase::Waiting { awaits, deadline };
@@ -162,6 +155,10 @@ impl Agencies {
             self.parked.remove(&parking_place(agency, deadline));
             self.record(agency).phase = phase;
         }
+    }
+
+    pub fn parked(&self) -> usize {
+        self.parked.len()
     }
 
     /// The parked agency whose deadline is first, or any when none has one.

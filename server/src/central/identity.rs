@@ -1,10 +1,17 @@
-//! Whom a connection speaks for.
+//! Which agency a connection speaks for.
 
 use lottery_core::message::{Code, Refusal, Reply};
 
-use crate::tls::Certificate;
+/// Which agency a peer with a certificate speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// For this agency: it is named `agency-N`.
+    Agency(u32),
+    /// For no agency. It may ask how far the lottery is.
+    Guest,
+}
 
-/// Whom a connection speaks for, and whether it is listened to. Its record keeps it.
+/// Which agency a connection speaks for, and whether it is listened to. Its record keeps it.
 #[derive(Debug, Default)]
 pub struct Identity {
     pub(super) agency: Option<u32>,
@@ -14,8 +21,6 @@ pub struct Identity {
     pub(super) is_parked: bool,
     /// Whether it was refused, and is told so at the end of the turn.
     pub(super) is_refused: bool,
-    /// Whether its peer sends no more.
-    pub(super) has_peer_finished: bool,
 }
 
 impl Identity {
@@ -29,14 +34,12 @@ impl Identity {
         self.is_parked || self.is_refused
     }
 
-    /// Takes note of a reply on its way.
     pub fn note_reply(&mut self, reply: &Reply) {
         if matches!(reply, Reply::DrawHeld | Reply::Winners(_)) {
             self.is_parked = false;
         }
     }
 
-    /// Takes note of the peer's certificate.
     pub fn certify(&mut self, certificate: Certificate) {
         self.certificate = Some(certificate);
     }
@@ -55,10 +58,6 @@ impl Identity {
     }
 
     /// The agency it speaks for.
-    ///
-    /// # Errors
-    ///
-    /// When that is not known yet.
     pub(super) fn expect_agency(&self) -> Result<u32, Refusal> {
         let reason = "the agency is not identified yet";
         let unknown = || Refusal::new(Code::OutOfTurn, reason);
@@ -66,10 +65,6 @@ impl Identity {
     }
 
     /// Says that it may speak for `agency`.
-    ///
-    /// # Errors
-    ///
-    /// When it speaks for another, or its certificate does not let it.
     pub(super) fn expect_not_another(&self, agency: u32) -> Result<(), Refusal> {
         let reason = match (self.agency, self.certificate) {
             (Some(known), _) if known != agency => {

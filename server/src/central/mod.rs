@@ -6,7 +6,7 @@
 //! *parked*: they cost an entry in a map and their connection.
 //!
 //! `requests` has what a message does, `turn` what the end of a turn does, `agencies` the map of agencies,
-//! `identity` whom a connection speaks for.
+//! `identity` which agency a connection speaks for.
 
 mod agencies;
 mod identity;
@@ -15,19 +15,20 @@ mod turn;
 
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use lottery_core::message::{Code, Message, Refusal, Reply, Request, StatusReport};
 use lottery_core::store::{Disk, Draw, DrawRecord, Store, Winners};
-use thiserror::Error;
 
 use crate::connection::ConnectionId;
 use crate::limits::AGENCIES_REPORTED_MAX;
 use crate::log_lines::{self, RefusalNews};
 use agencies::Agencies;
-use turn::Answer;
+use turn::Pending;
 
-pub use agencies::Phase;
-pub use identity::Identity;
-pub use turn::TurnError;
+pub(crate) use agencies::Phase;
+pub use identity::Certificate;
+pub(crate) use identity::Identity;
+pub use turn::{Committed, TurnError};
 
 /// The rules of a lottery, from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -55,42 +56,6 @@ pub enum Durability {
     No,
 }
 
-/// What the central wants done for a connection.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this.
-    Reply(ConnectionId, Reply),
-    /// Close at once: another connection speaks for its agency now.
-    Close(ConnectionId),
-}
-
-/// Why a lottery cannot go on where its files stand.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The draw on file is of other settings.
-    #[error(
-        "the draw of this folder was held with WINNING_NUMBER {} and NUM_AGENCIES {}, and the settings \
-         say {winning_number} and {agencies}; start with those, or use another STORAGE_DIR for another \
-         lottery", record.winning_number, record.agencies
-    )]
-    OtherDraw {
-        /// The draw on file.
-        record: DrawRecord,
-        /// The number in the settings.
-        winning_number: u32,
-        /// The agencies in the settings.
-        agencies: u32,
-    },
-    /// The draw is on file, and a closing that it rests on is not.
-    #[error(
-        "draw.csv says that the draw was held, and closings.csv lacks {missing} agencies: corruption"
-    )]
-    MissingClosings {
-        /// Agencies without a closing.
-        missing: u32,
-    },
-}
-
 /// The central. One is made when the server starts and lives as long as it.
 pub struct Central<D: Disk> {
     rules: Rules,
@@ -98,8 +63,8 @@ pub struct Central<D: Disk> {
     agencies: Agencies,
     draw: DrawState,
     /// What to answer when this turn is committed, in order.
-    answers: Vec<(ConnectionId, Answer)>,
-    outputs: Vec<Output>,
+    pending: Vec<(ConnectionId, Pending)>,
+    replies: Vec<(ConnectionId, Option<Reply>)>,
     last_sync: Duration,
     /// When the first message of this run came.
     began: Option<Duration>,
@@ -112,8 +77,7 @@ pub struct Central<D: Disk> {
 
 /// What was counted since the server started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Bets stored.
+pub(crate) struct Counts {
     pub bets: u64,
     /// Batches stored, empty ones left out.
     pub batches: u64,
@@ -123,12 +87,11 @@ pub struct Counts {
 
 /// How an agency stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    /// How far it is.
+pub(crate) struct Standing {
+    /// How far it is. It waits for the draw only while it is connected.
     pub phase: Phase,
-    /// Its bets.
     pub bets: u64,
-    /// Whether somebody is there who may still send.
+    /// Whether its connection is open in both directions.
     pub is_connected: bool,
     /// Its bets that won, once the draw was held.
     pub winners: Option<usize>,
@@ -158,7 +121,7 @@ impl<D: Disk> Central<D> {
     /// # Errors
     ///
     /// When the draw was held already, under other rules.
-    pub fn new(rules: Rules, store: Store<D>) -> Result<Central<D>, StartError> {
+    pub fn new(rules: Rules, store: Store<D>) -> Result<Central<D>> {
         let finished = store.finished_agencies();
         let agencies = Agencies::new(
             rules.agencies,
@@ -172,8 +135,8 @@ impl<D: Disk> Central<D> {
             store,
             agencies,
             draw: DrawState::Pending,
-            answers: Vec::new(),
-            outputs: Vec::new(),
+            pending: Vec::new(),
+            replies: Vec::new(),
             last_sync: Duration::ZERO,
             began: None,
             storage_failing: false,
@@ -189,7 +152,7 @@ impl<D: Disk> Central<D> {
 
     /// Takes a message of a connection, whose identity its record keeps. The answer is given out at
     /// the end of the turn.
-    pub fn receive(
+    pub(crate) fn receive(
         &mut self,
         id: ConnectionId,
         identity: &mut Identity,
@@ -214,7 +177,7 @@ impl<D: Disk> Central<D> {
     }
 
     /// Whether another connection speaks for the agency of this one, which is to be closed. The newcomer's
-    /// Welcome may count no bets that come behind it.
+    /// Welcome may count no bets that come after it.
     fn is_taken_over(&self, id: ConnectionId, identity: &Identity) -> bool {
         let speaks = identity
             .agency
@@ -222,9 +185,9 @@ impl<D: Disk> Central<D> {
         speaks.is_some_and(|connection| connection.id != id)
     }
 
-    /// Refuses a connection: it is told so at the end of the turn, behind the answers to what it
+    /// Refuses a connection: it is told so at the end of the turn, after the answers to what it
     /// asked before. Without `news` the log was told of it already.
-    pub fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         id: ConnectionId,
         identity: &mut Identity,
@@ -233,26 +196,24 @@ impl<D: Disk> Central<D> {
     ) {
         self.disconnected(id, identity);
         identity.refuse();
-        self.answers.push((id, Answer::Refused { refusal, news }));
+        self.pending.push((id, Pending::Refused { refusal, news }));
     }
 
     /// The peer of a connection sends no more: it waits for its answer, or it is gone.
-    pub fn peer_finished(&mut self, id: ConnectionId, identity: &mut Identity) {
-        identity.has_peer_finished = true;
+    pub(crate) fn peer_finished(&mut self, id: ConnectionId, identity: &Identity) {
         if let Some(agency) = identity.agency {
             self.agencies.note_half_closed(agency, id);
         }
     }
 
     /// A connection is gone. What it staged stays staged.
-    pub fn disconnected(&mut self, id: ConnectionId, identity: &Identity) {
+    pub(crate) fn disconnected(&mut self, id: ConnectionId, identity: &Identity) {
         if let Some(agency) = identity.agency {
             self.agencies.leave(agency, id);
         }
     }
 
-    /// How far the lottery is.
-    pub fn status(&self) -> StatusReport {
+    pub(crate) fn status(&self) -> StatusReport {
         StatusReport {
             agencies: self.rules.agencies,
             missing: self.agencies.missing(),
@@ -260,23 +221,25 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// What was counted since the server started.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Bets stored, of all agencies that take part.
-    pub fn bets(&self) -> u64 {
+    pub(crate) fn bets(&self) -> u64 {
         self.bets_at_start + self.counts.bets
     }
 
-    /// How an agency stands.
-    pub fn standing(&self, agency: u32) -> Standing {
+    pub(crate) fn standing(&self, agency: u32) -> Standing {
         let won = |winners: &Winners| winners.get(&agency).map_or(0, Vec::len);
+        let is_connected = self.agencies.is_connected(agency);
         Standing {
-            phase: self.agencies.phase(agency),
+            phase: match self.agencies.phase(agency) {
+                Phase::Waiting { .. } if !is_connected => Phase::Finished,
+                phase => phase,
+            },
             bets: self.store.tally(agency).bets,
-            is_connected: self.agencies.is_connected(agency),
+            is_connected,
             winners: match &self.draw {
                 DrawState::Held(winners) => Some(won(winners)),
                 _ => None,
@@ -284,8 +247,11 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// The draw, once it was held.
-    pub fn draw(&self) -> Option<DrawRecord> {
+    pub(crate) fn parked(&self) -> usize {
+        self.agencies.parked()
+    }
+
+    pub(crate) fn draw(&self) -> Option<DrawRecord> {
         self.store.draw()
     }
 
@@ -308,30 +274,32 @@ impl<D: Disk> Central<D> {
     /// Bytes staged for the next commit, and of the answers that wait for it; the caller keeps them
     /// within bounds by ending the turn.
     pub fn staged_bytes(&self) -> usize {
-        self.store.staged_bytes() + self.answers.len() * size_of::<(ConnectionId, Answer)>()
+        self.store.staged_bytes() + self.pending.len() * size_of::<(ConnectionId, Pending)>()
     }
 
-    /// Takes what is to be done for the connections, in order.
-    pub fn take_outputs(&mut self) -> Vec<Output> {
-        std::mem::take(&mut self.outputs)
+    /// Takes the replies, in order. A connection without one is closed at once: another speaks for its
+    /// agency now.
+    pub fn take_replies(&mut self) -> Vec<(ConnectionId, Option<Reply>)> {
+        std::mem::take(&mut self.replies)
     }
 }
 
-fn expect_same_draw(record: DrawRecord, rules: &Rules, missing: u32) -> Result<(), StartError> {
-    let Rules {
+fn expect_same_draw(record: DrawRecord, rules: &Rules, missing: u32) -> Result<()> {
+    let DrawRecord {
         agencies,
         winning_number,
         ..
-    } = *rules;
-    if (record.winning_number, record.agencies) != (winning_number, agencies) {
-        return Err(StartError::OtherDraw {
-            record,
-            winning_number,
-            agencies,
-        });
-    }
-    match missing {
-        0 => Ok(()),
-        missing => Err(StartError::MissingClosings { missing }),
-    }
+    } = record;
+    ensure!(
+        (winning_number, agencies) == (rules.winning_number, rules.agencies),
+        "the draw of this folder was held with WINNING_NUMBER {winning_number} and NUM_AGENCIES {agencies}, and \
+         the settings say {} and {}; start with those, or use another STORAGE_DIR for another lottery",
+        rules.winning_number,
+        rules.agencies
+    );
+    ensure!(
+        missing == 0,
+        "draw.csv says that the draw was held, and closings.csv lacks {missing} agencies: corruption"
+    );
+    Ok(())
 }

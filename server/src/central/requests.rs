@@ -5,8 +5,8 @@ use std::time::Duration;
 use lottery_core::message::{Awaits, Batch, Code, Message, Refusal, Request, Stage, Welcome};
 use lottery_core::store::Disk;
 
-use super::turn::Answer;
-use super::{Central, DrawState, Identity, Output};
+use super::turn::Pending;
+use super::{Central, DrawState, Identity};
 use crate::connection::ConnectionId;
 use crate::log_lines;
 
@@ -18,7 +18,7 @@ impl<D: Disk> Central<D> {
         Message { agency, request }: Message<'_>,
         now: Duration,
     ) -> Result<(), Refusal> {
-        // A certificate identifies, as a header does, whoever asks for anything of an agency's.
+        // A certificate identifies the connection, as a header does, unless it only asks for the status.
         let asks_nothing = matches!(request, Request::Status | Request::Nothing);
         let agency = agency.or(identity.certified_agency().filter(|_| !asks_nothing));
         if let Some(agency) = agency {
@@ -30,7 +30,7 @@ impl<D: Disk> Central<D> {
             Request::Finish(awaits) => self.finish(id, identity, awaits, now),
             Request::Winners => self.request_winners(identity, now),
             Request::Status => {
-                self.answers.push((id, Answer::Status));
+                self.pending.push((id, Pending::Status));
                 Ok(())
             }
             Request::Nothing => Ok(()),
@@ -45,11 +45,11 @@ impl<D: Disk> Central<D> {
             _ if self.store.has_finished(agency) => Stage::Finished,
             _ => Stage::Betting,
         };
-        let answer = Answer::Welcome {
+        let pending = Pending::Welcome {
             welcome: Welcome { tally, stage },
             counts_staged: self.store.has_staged(agency),
         };
-        self.answers.push((id, answer));
+        self.pending.push((id, pending));
         Ok(())
     }
 
@@ -80,8 +80,8 @@ impl<D: Disk> Central<D> {
                 .collect();
         }
         let agency = identity.agency;
-        self.answers
-            .push((id, Answer::Stored { agency, documents }));
+        self.pending
+            .push((id, Pending::Stored { agency, documents }));
         Ok(())
     }
 
@@ -98,8 +98,8 @@ impl<D: Disk> Central<D> {
             self.store.finish_agency(agency);
             self.agencies.finish(agency);
         }
-        self.answers
-            .push((id, Answer::Finished { agency, is_news }));
+        self.pending
+            .push((id, Pending::Finished { agency, is_news }));
         self.park(identity, agency, awaits, now);
         Ok(())
     }
@@ -155,16 +155,13 @@ impl<D: Disk> Central<D> {
         }
         self.expect_participant(agency)?;
         if let Some(old) = self.agencies.enter(agency, id) {
-            // Whoever was left alone by its peer was not taken over, it was followed.
+            // If the old peer had hung up, this is a reconnect, not a takeover.
             if !old.is_half_closed {
                 log_lines::taken_over(agency);
             }
-            self.outputs.push(Output::Close(old.id));
+            self.replies.push((old.id, None));
         }
         identity.agency = Some(agency);
-        if identity.has_peer_finished {
-            self.agencies.note_half_closed(agency, id);
-        }
         Ok(())
     }
 }

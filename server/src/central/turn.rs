@@ -10,14 +10,14 @@ use lottery_core::store::{CommitError, Disk, DrawRecord, Winners};
 use thiserror::Error;
 
 use super::agencies::Phase;
-use super::{Central, DrawState, Durability, Output};
+use super::{Central, DrawState, Durability};
 use crate::connection::ConnectionId;
 use crate::limits::{DRAW_RETRY, MISSING_NAMED_MAX, SYNC_INTERVAL};
 use crate::log_lines::{self, RefusalNews};
 
-/// An answer that waits for the end of the turn.
+/// A request whose reply waits for the end of the turn.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Pending {
     /// A batch was staged: the DNI and the number of each bet.
     Stored {
         agency: Option<u32>,
@@ -30,7 +30,7 @@ pub(super) enum Answer {
         welcome: Welcome,
         counts_staged: bool,
     },
-    /// Somebody asked how far the lottery is.
+    /// A Status request.
     Status,
     /// A request was refused, or bytes that were none, of which there is no more news.
     Refused {
@@ -42,7 +42,7 @@ pub(super) enum Answer {
 /// Why the central cannot go on.
 #[derive(Debug, Error)]
 pub enum TurnError {
-    /// Nobody knows what the files hold.
+    /// The files' contents are unknown.
     #[error("storage")]
     Storage(#[from] CommitError),
     /// The bets cannot be read back.
@@ -62,21 +62,25 @@ pub enum TurnError {
 }
 
 /// What of a turn was stored.
-#[derive(Clone, Copy)]
-struct Committed {
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    bytes: usize,
     bets: bool,
     closings: bool,
 }
 
+impl Committed {
+    /// Bytes that were staged.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl<D: Disk> Central<D> {
-    /// Ends a turn: commits, answers, and advances the draw by a slice when it is under way.
-    ///
-    /// # Errors
-    ///
-    /// When the central cannot go on. Nothing that was staged is answered then, because nobody
-    /// knows whether it is stored.
-    pub fn end_turn(&mut self, now: Duration) -> Result<(), TurnError> {
-        self.commit(now)?;
+    /// Ends a turn whose stage was [committed](Central::commit): answers, and advances the draw by a slice
+    /// when it is under way.
+    pub fn end_turn(&mut self, committed: Committed, now: Duration) -> Result<(), TurnError> {
+        self.resolve_all(committed);
         self.advance_draw(now)?;
         match self.draw {
             DrawState::Pending => self.expire_parked(now),
@@ -89,9 +93,10 @@ impl<D: Disk> Central<D> {
     /// When the next turn is due even if nothing happens: at once while a draw is under way.
     pub fn next_deadline(&self) -> Option<Duration> {
         let draw = match self.draw {
-            DrawState::Pending => self.agencies.first_parked().map(|(deadline, _)| deadline),
             DrawState::Drawing(_) => Some(Duration::ZERO),
             DrawState::Recording { due, .. } => Some(due),
+            // Only a draw that is not under way can come too late for an agency.
+            DrawState::Pending => self.agencies.first_parked().map(|(deadline, _)| deadline),
             DrawState::Held(_) => None,
         };
         let deadlines = [draw, self.sync_deadline()].into_iter().flatten();
@@ -101,12 +106,9 @@ impl<D: Disk> Central<D> {
     }
 
     /// Commits what is staged and syncs it whatever the durability, as the last act of a run.
-    ///
-    /// # Errors
-    ///
-    /// As [`Central::end_turn`].
     pub fn shut_down(&mut self, now: Duration) -> Result<(), TurnError> {
-        self.commit(now)?;
+        let committed = self.commit(now)?;
+        self.resolve_all(committed);
         self.store.sync().map_err(logged)?;
         Ok(())
     }
@@ -116,17 +118,24 @@ impl<D: Disk> Central<D> {
         waits.then(|| self.last_sync + SYNC_INTERVAL)
     }
 
-    fn commit(&mut self, now: Duration) -> Result<(), TurnError> {
-        let is_anything_staged = self.store.staged_bytes() > 0;
+    /// Commits what the turn staged, and syncs it when the durability says so.
+    ///
+    /// # Errors
+    ///
+    /// When the central cannot go on. Nothing that was staged may be answered then, because it is unknown
+    /// whether it is stored.
+    pub fn commit(&mut self, now: Duration) -> Result<Committed, TurnError> {
+        let bytes = self.store.staged_bytes();
         let result = self
             .store
             .commit(self.rules.durability == Durability::Always);
         let committed = Committed {
+            bytes,
             bets: matches!(result, Ok(()) | Err(CommitError::ClosingsNotStored(_))),
             closings: result.is_ok(),
         };
         match result {
-            Ok(()) if is_anything_staged => self.note_storage_works(),
+            Ok(()) if bytes > 0 => self.note_storage_works(),
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Err(logged(error)),
             Err(error) => self.note_storage_fails(&error),
@@ -136,11 +145,14 @@ impl<D: Disk> Central<D> {
             self.store.sync().map_err(logged)?;
             self.last_sync = now;
         }
+        Ok(committed)
+    }
+
+    fn resolve_all(&mut self, committed: Committed) {
         let mut failed = BTreeSet::new();
-        for (connection, answer) in std::mem::take(&mut self.answers) {
-            self.give_out(connection, answer, committed, &mut failed);
+        for (connection, pending) in std::mem::take(&mut self.pending) {
+            self.resolve(connection, pending, committed, &mut failed);
         }
-        Ok(())
     }
 
     fn note_storage_works(&mut self) {
@@ -155,22 +167,22 @@ impl<D: Disk> Central<D> {
         }
     }
 
-    /// Gives an answer out. What could not be stored is refused, once for each connection in `failed`.
-    fn give_out(
+    /// Replies to a request. What could not be stored is refused, once for each connection in `failed`.
+    fn resolve(
         &mut self,
         connection: ConnectionId,
-        answer: Answer,
+        pending: Pending,
         committed: Committed,
         failed: &mut BTreeSet<ConnectionId>,
     ) {
-        match answer {
-            Answer::Stored { documents, .. } if committed.bets || documents.is_empty() => {
+        match pending {
+            Pending::Stored { documents, .. } if committed.bets || documents.is_empty() => {
                 self.counts.bets += documents.len() as u64;
                 self.counts.batches += u64::from(!documents.is_empty());
                 log_lines::batch_stored(&documents);
                 self.reply(connection, Reply::Stored);
             }
-            Answer::Stored { agency, documents } => {
+            Pending::Stored { agency, documents } => {
                 if failed.insert(connection) {
                     let batch = Some(documents.len());
                     let news = RefusalNews { agency, batch };
@@ -178,7 +190,7 @@ impl<D: Disk> Central<D> {
                     self.refuse_unstored(connection, agency);
                 }
             }
-            Answer::Finished { agency, is_news } if committed.closings || !is_news => {
+            Pending::Finished { agency, is_news } if committed.closings || !is_news => {
                 if is_news {
                     self.agencies.confirm_finish();
                     log_lines::agency_finished(agency, self.agencies.missing());
@@ -186,8 +198,8 @@ impl<D: Disk> Central<D> {
                 }
                 self.reply(connection, Reply::Finished);
             }
-            Answer::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
-            Answer::Welcome {
+            Pending::Finished { agency, .. } => self.take_back_closing(agency, connection, failed),
+            Pending::Welcome {
                 welcome,
                 counts_staged,
             } => {
@@ -197,8 +209,8 @@ impl<D: Disk> Central<D> {
                     self.refuse_unstored(connection, None);
                 }
             }
-            Answer::Status => self.reply(connection, Reply::Status(self.status())),
-            Answer::Refused { refusal, news } => {
+            Pending::Status => self.reply(connection, Reply::Status(self.status())),
+            Pending::Refused { refusal, news } => {
                 if let Some(news) = news {
                     log_lines::request_refused(&refusal, &news);
                 }
@@ -228,7 +240,7 @@ impl<D: Disk> Central<D> {
         if let Reply::Refused(refusal) = &reply {
             self.counts.refusals[usize::from(refusal.code.number()) - 1] += 1;
         }
-        self.outputs.push(Output::Reply(connection, reply));
+        self.replies.push((connection, Some(reply)));
     }
 
     fn refuse_unstored(&mut self, connection: ConnectionId, agency: Option<u32>) {
@@ -323,7 +335,7 @@ impl<D: Disk> Central<D> {
                 }
             };
             if let Some(connection) = self.agencies.connection(agency) {
-                self.outputs.push(Output::Reply(connection.id, reply));
+                self.replies.push((connection.id, Some(reply)));
             }
         }
     }

@@ -23,7 +23,7 @@ const BUCKETS: [f64; 13] = [
 /// The content type of what [`Metrics::encode`] gives.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is measured as it happens; the rest is asked for when somebody wants to know. A clone is the same.
+/// Histograms, updated as things happen. Counters are read from the central at each scrape. A clone is the same.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     version: &'static str,
@@ -45,23 +45,20 @@ impl Metrics {
         }
     }
 
-    /// A turn took so long.
-    pub fn note_turn(&self, duration: Duration) {
+    pub(crate) fn note_turn(&self, duration: Duration) {
         self.turns.observe(duration.as_secs_f64());
     }
 
-    /// The end of a turn that stored so many bytes took so long.
-    pub fn note_commit(&self, staged_bytes: usize, duration: Duration) {
+    /// Takes the duration of a commit, and how much the turn had staged.
+    pub(crate) fn note_commit(&self, staged_bytes: usize, duration: Duration) {
         self.staged.set(staged_bytes as i64);
         self.commits.observe(duration.as_secs_f64());
     }
 
-    /// A sync took so long.
-    pub fn note_sync(&self, duration: Duration) {
+    pub(crate) fn note_sync(&self, duration: Duration) {
         self.syncs.observe(duration.as_secs_f64());
     }
 
-    /// All of them as text.
     pub(super) fn encode(&self, central: &Central<impl Disk>, census: Census) -> String {
         let counts = central.counts();
         let status = central.status();
@@ -81,7 +78,7 @@ impl Metrics {
                 (status.agencies - status.missing).into(),
             ),
             labelled("kind", "missing", status.missing.into()),
-            labelled("kind", "parked", census.parked as u64),
+            labelled("kind", "parked", central.parked() as u64),
         ];
         let version = [labelled("version", self.version, 1)];
         let lines_lost = lottery_program::log::lines_lost();
@@ -140,7 +137,7 @@ impl Metrics {
             ("turn_duration", "How long turns take", &self.turns),
             (
                 "commit_duration",
-                "How long turns that store something take to end",
+                "How long the commits of turns that store something take",
                 &self.commits,
             ),
             ("sync_duration", "How long syncs take", &self.syncs),

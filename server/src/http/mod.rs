@@ -9,8 +9,8 @@
 //! | `/healthz` | 200 while the server makes turns |
 //! | `/readyz` | 200 while it stores bets, 503 while the disk refuses |
 //!
-//! GET and HEAD; every connection is closed behind its answer, but for `/events`. A request is answered
-//! when the turn ends, by [`Http::end_turn`], which is shown the lottery then. Viewers have their own
+//! GET and HEAD; every connection is closed after its answer, but for `/events`. A request is answered
+//! when the turn ends, by `Http::end_turn`, which is shown the lottery then. Viewers have their own
 //! share of connections, bytes and time: see [`crate::limits`].
 
 mod metrics;
@@ -22,17 +22,17 @@ use std::time::Duration;
 
 use httparse::{EMPTY_HEADER, Status};
 use lottery_core::codec::Scan;
+use lottery_core::message::{Code, Refusal};
 use lottery_core::store::Disk;
 
 use crate::central::Central;
 use crate::connection::{ConnectionId, Ending, Outgoing};
 use crate::limits::{EVENTS_SENT_PER_TURN, HTTP_HEADERS_MAX, HTTP_REQUEST_BYTES_MAX};
 use crate::service::Connections;
-use state::{History, State};
+use state::History;
 
 pub use metrics::Metrics;
 
-/// The board's page.
 const BOARD: &str = include_str!("board.html");
 
 /// How often the state is looked at, and told to those who follow it if it has changed.
@@ -41,36 +41,25 @@ pub const TICK: Duration = Duration::from_millis(500);
 /// How long a follower hears nothing when nothing changes: proxies close what is silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// A connection of somebody who watches.
+/// A viewer's connection.
 #[derive(Debug, Default)]
 pub struct HttpSession {
     is_done: bool,
 }
 
-/// Why a request is not answered with what it asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It is no HTTP.
-    BadRequest,
-    /// Its head is too large.
-    TooLarge,
-}
-
 impl HttpSession {
-    /// Looks for a whole request, as [`Session::scan`](crate::service::Session::scan) does.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes cannot become one.
-    pub fn scan(bytes: &[u8]) -> Result<Scan, Fault> {
+    /// Looks for a whole request, as a codec does.
+    pub fn scan(bytes: &[u8]) -> Result<Scan, Refusal> {
         let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
         match httparse::Request::new(&mut headers).parse(bytes) {
             Ok(Status::Complete(length)) => Ok(Scan::Whole(length)),
             Ok(Status::Partial) if bytes.len() < HTTP_REQUEST_BYTES_MAX => {
                 Ok(Scan::Incomplete { at_least: None })
             }
-            Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => Err(Fault::TooLarge),
-            Err(_) => Err(Fault::BadRequest),
+            Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                Err(Refusal::malformed("too large a request"))
+            }
+            Err(_) => Err(no_request()),
         }
     }
 
@@ -119,8 +108,7 @@ impl Http {
         }
     }
 
-    /// What is measured.
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
@@ -136,7 +124,7 @@ impl Http {
         let mut headers = [EMPTY_HEADER; HTTP_HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         if request.parse(message).is_err() {
-            return refuse(Fault::BadRequest, outgoing);
+            return refuse(&no_request(), outgoing);
         }
         let path = request.path.unwrap_or_default();
         let path = path.split(['?', '#']).next().unwrap_or_default().to_owned();
@@ -155,13 +143,12 @@ impl Http {
         });
     }
 
-    /// A viewer is gone.
-    pub fn disconnected(&mut self, id: ConnectionId) {
+    pub(crate) fn disconnected(&mut self, id: ConnectionId) {
         self.followers.retain(|follower| *follower != id);
     }
 
     /// When the state is to be looked at again.
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         if !self.owed.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -169,7 +156,7 @@ impl Http {
     }
 
     /// Answers this turn's requests and tells the followers what has changed.
-    pub fn end_turn<S>(
+    pub(crate) fn end_turn<S>(
         &mut self,
         now: Duration,
         central: &Central<impl Disk>,
@@ -202,7 +189,7 @@ impl Http {
         if self.followers.is_empty() {
             return;
         }
-        let event = event(&json(&self.history.state(central)));
+        let event = event(&self.history.state(central));
         if event != self.event || now >= self.event_sent_at + HEARTBEAT {
             self.event = event;
             self.event_sent_at = now;
@@ -216,11 +203,11 @@ impl Http {
         central: &Central<impl Disk>,
         connections: &mut impl Connections<S>,
     ) {
-        // What takes work to make is made once in a turn, however many ask for it.
+        // Expensive answers are made once per turn.
         let is_measured = asked.iter().any(|asked| asked.path == "/metrics");
         let metrics = is_measured.then(|| self.metrics.encode(central, connections.census()));
         let metrics = metrics.unwrap_or_default();
-        let status = LazyCell::new(|| json(&self.history.state(central)));
+        let status = LazyCell::new(|| self.history.state(central));
         for Asked { by, path, has_body } in asked {
             let Some((_, outgoing)) = connections.get(*by) else {
                 continue;
@@ -249,21 +236,17 @@ impl Http {
     }
 }
 
-/// Says that a request is none.
-pub fn refuse(fault: Fault, outgoing: &mut Outgoing) {
-    let (status, text) = match fault {
-        Fault::BadRequest => ("400 Bad Request", "this is no HTTP request\n"),
-        Fault::TooLarge => (
-            "431 Request Header Fields Too Large",
-            "too large a request\n",
-        ),
-    };
-    Response::text(status, text).send(true, outgoing);
+fn no_request() -> Refusal {
+    Refusal::new(Code::UnknownMessage, "this is no HTTP request")
 }
 
-fn json(state: &State) -> String {
-    // Numbers, words and lists of them: there is nothing that could fail.
-    serde_json::to_string(state).unwrap_or_default()
+/// Answers 431 for a request that is too large, 400 otherwise.
+pub fn refuse(refusal: &Refusal, outgoing: &mut Outgoing) {
+    let status = match refusal.code {
+        Code::Malformed => "431 Request Header Fields Too Large",
+        _ => "400 Bad Request",
+    };
+    Response::text(status, &format!("{refusal}\n")).send(true, outgoing);
 }
 
 fn event(status: &str) -> Vec<u8> {
@@ -279,7 +262,6 @@ fn head(status: &str, content_type: &str) -> String {
     )
 }
 
-/// An answer that ends its connection.
 struct Response {
     head: String,
     body: String,

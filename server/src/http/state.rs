@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use lottery_core::store::Disk;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::central::{Central, Phase, Standing};
 use crate::limits::AGENCIES_REPORTED_MAX;
@@ -12,49 +12,6 @@ use crate::limits::AGENCIES_REPORTED_MAX;
 /// How often the history takes a sample, and how many it keeps: five minutes.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const SAMPLES_MAX: usize = 300;
-
-/// An agency on the board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AgencyState {
-    /// Its number.
-    pub agency: u32,
-    /// Its bets.
-    pub bets: u64,
-    /// Bets a second, lately.
-    pub rate: u64,
-    /// `betting`, `finished`, `waiting` or `informed`.
-    pub state: &'static str,
-    /// Whether it is connected.
-    pub connected: bool,
-    /// Its bets that won, once the draw was held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub winners: Option<usize>,
-}
-
-/// What the board shows; `/status.json` in its form.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct State {
-    /// Agencies that take part.
-    pub agencies: u32,
-    /// Those that have not finished.
-    pub missing: u32,
-    /// Bets stored.
-    pub bets: u64,
-    /// Bets a second, lately.
-    pub rate: u64,
-    /// Bets stored in each of the last seconds, the latest last.
-    pub history: Vec<u64>,
-    /// Whether the draw was held.
-    pub drawn: bool,
-    /// The number drawn, once it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub number: Option<u32>,
-    /// Bets that won, once the draw was held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub winners: Option<u64>,
-    /// The agencies, the first 1000 of them.
-    pub agency_states: Vec<AgencyState>,
-}
 
 /// How the counts changed lately.
 #[derive(Debug, Default)]
@@ -96,37 +53,43 @@ impl History {
         }
     }
 
-    /// The state as it is now, with the rates of the last sample.
-    pub fn state(&self, central: &Central<impl Disk>) -> State {
+    /// The state as it is now, with the rates of the last sample, as `/status.json` has it.
+    pub fn state(&self, central: &Central<impl Disk>) -> String {
         let status = central.status();
-        let draw = central.draw();
         let rates = self.agency_rates.iter().copied();
-        State {
-            agencies: status.agencies,
-            missing: status.missing,
-            bets: central.bets(),
-            rate: self.per_second.back().copied().unwrap_or_default(),
-            history: self.per_second.iter().copied().collect(),
-            drawn: status.is_drawn,
-            number: draw.map(|draw| draw.winning_number),
-            winners: draw.map(|draw| draw.winners),
-            agency_states: agencies(central)
-                .zip(rates.chain(std::iter::repeat(0)))
-                .map(|((agency, standing), rate)| AgencyState {
-                    agency,
-                    bets: standing.bets,
-                    rate,
-                    state: match standing.phase {
-                        Phase::Betting => "betting",
-                        Phase::Waiting { .. } if standing.is_connected => "waiting",
-                        Phase::Finished | Phase::Waiting { .. } => "finished",
-                        Phase::Informed => "informed",
-                    },
-                    connected: standing.is_connected,
-                    winners: standing.winners,
-                })
-                .collect(),
+        let agencies = agencies(central).zip(rates.chain(std::iter::repeat(0)));
+        let agencies = agencies.map(|((agency, standing), rate)| {
+            let mut state = json!({
+                "agency": agency,
+                "bets": standing.bets,
+                "rate": rate,
+                "state": match standing.phase {
+                    Phase::Betting => "betting",
+                    Phase::Waiting { .. } => "waiting",
+                    Phase::Finished => "finished",
+                    Phase::Informed => "informed",
+                },
+                "connected": standing.is_connected,
+            });
+            if let Some(winners) = standing.winners {
+                state["winners"] = winners.into();
+            }
+            state
+        });
+        let mut state = json!({
+            "agencies": status.agencies,
+            "missing": status.missing,
+            "bets": central.bets(),
+            "rate": self.per_second.back().copied().unwrap_or_default(),
+            "history": self.per_second,
+            "drawn": status.is_drawn,
+            "agency_states": agencies.collect::<Vec<_>>(),
+        });
+        if let Some(draw) = central.draw() {
+            state["number"] = draw.winning_number.into();
+            state["winners"] = draw.winners.into();
         }
+        state.to_string()
     }
 }
 

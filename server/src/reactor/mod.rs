@@ -7,11 +7,12 @@
 //!
 //! Readiness comes in edges: the system says once that a connection is ready, and then no more until
 //! that has been used up. A connection with unread bytes, or with messages that were held back,
-//! therefore stays in a queue, and nobody sleeps while one has any. There is a queue for each rank of
+//! therefore stays queued, and the loop does not sleep while a queue is not empty. There is a queue for each rank of
 //! connections; a turn gives each rank a [share](crate::limits::Share), agencies first, and within a
 //! rank the connections take turns.
 //!
-//! `visit` takes what connections have sent, `queues` says who is next, `bounds` and `timers` who goes.
+//! `visit` takes what connections have sent, `queues` says who is next, `bounds` and `timers` decide
+//! which connections are closed.
 
 mod bounds;
 mod queues;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use crate::connection::{Census, Connection, ConnectionId, Ending, Outgoing, Readiness};
 use crate::limits::{LINGER, READ_BYTES};
 use crate::log_lines;
-use crate::service::{Class, Connections, Service, Session};
+use crate::service::{Behind, Class, Connections, Service, Session};
 use crate::tls::TlsAcceptor;
 use crate::transport::{Socket, Transport};
 use queues::Queues;
@@ -70,7 +71,7 @@ pub struct Reactor<S: Service, T> {
     /// Whether the log says that all connections are taken.
     is_full: bool,
     next_id: usize,
-    /// Where bytes are read to, before anybody knows whose they are.
+    /// Read buffer shared by all connections.
     read_buffer: Box<[u8]>,
 }
 
@@ -98,11 +99,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         &self.service
     }
 
-    /// The service, to be told how long a turn took.
-    pub fn service_mut(&mut self) -> &mut S {
-        &mut self.service
-    }
-
     /// What all connections keep together, in bytes, counted anew.
     pub fn memory_bytes(&self) -> usize {
         let connections = self.connections.values();
@@ -124,12 +120,12 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     pub fn connected(
         &mut self,
         id: ConnectionId,
-        door: usize,
+        behind: Behind,
         peer: IpAddr,
         transport: Transport<T>,
         now: Duration,
     ) {
-        let session = self.service.connected(door, peer);
+        let session = self.service.connected(behind, peer);
         let is_viewer = session.class() == Class::Viewer;
         log_lines::accepted(peer, is_viewer);
         if is_viewer {
@@ -161,7 +157,7 @@ impl<S: Service, T: Socket> Reactor<S, T> {
             connection.saw_end = true;
             self.service.peer_finished(id, &mut connection.session);
             if connection.transport.is_unanswered() {
-                // Whoever begins handshakes and leaves costs those who stay no time.
+                // An abandoned handshake is dropped before it costs a signature.
                 return self.disconnect(id);
             }
         }
@@ -172,10 +168,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     }
 
     /// Makes a turn.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot go on.
     pub fn turn(&mut self, now: Duration) -> Result<(), S::Error> {
         self.visit_ready(now);
         let (service, mut open) = self.split(now);
@@ -198,10 +190,6 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     }
 
     /// Makes everything durable that was taken, as the last turn of a run.
-    ///
-    /// # Errors
-    ///
-    /// When the service cannot do that.
     pub fn shut_down(&mut self, now: Duration) -> Result<(), S::Error> {
         let (service, mut open) = self.split(now);
         service.shut_down(now, &mut open)
@@ -247,9 +235,14 @@ impl<S: Service, T: Socket> Reactor<S, T> {
     fn split(&mut self, now: Duration) -> (&mut S, Open<'_, S::Session, T>) {
         let open = Open {
             now,
+            census: Census {
+                agencies: self.connections.len() - self.strangers.len() - self.viewers.len(),
+                strangers: self.strangers.len(),
+                viewers: self.viewers.len(),
+                memory_bytes: self.memory_bytes,
+            },
             connections: &mut self.connections,
             touched: &mut self.touched,
-            memory_bytes: self.memory_bytes,
         };
         (&mut self.service, open)
     }
@@ -323,7 +316,7 @@ struct Open<'r, S, T> {
     now: Duration,
     connections: &'r mut ById<Connection<S, T>>,
     touched: &'r mut Vec<ConnectionId>,
-    memory_bytes: usize,
+    census: Census,
 }
 
 impl<S: Session, T> Connections<S> for Open<'_, S, T> {
@@ -334,7 +327,7 @@ impl<S: Session, T> Connections<S> for Open<'_, S, T> {
             connection.last_activity = self.now;
             connection.message_since = connection.message_since.map(|_| self.now);
         }
-        // The answers to one connection's messages come one behind the other.
+        // The answers to one connection's messages come one after the other.
         if self.touched.last() != Some(&id) {
             self.touched.push(id);
         }
@@ -342,21 +335,7 @@ impl<S: Session, T> Connections<S> for Open<'_, S, T> {
     }
 
     fn census(&self) -> Census {
-        let mut census = Census {
-            memory_bytes: self.memory_bytes,
-            ..Census::default()
-        };
-        for connection in self.connections.values() {
-            match connection.session.class() {
-                Class::Agency => {
-                    census.agencies += 1;
-                    census.parked += usize::from(connection.session.is_parked());
-                }
-                Class::Stranger => census.strangers += 1,
-                Class::Viewer => census.viewers += 1,
-            }
-        }
-        census
+        self.census
     }
 }
 

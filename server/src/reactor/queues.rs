@@ -6,9 +6,8 @@ use std::ops::Bound;
 
 use crate::connection::{ConnectionId, Rank};
 
-/// Connections that wait for a visit, by rank. Of one rank, who has waited longest is next, but for
-/// handshakes: they are dear and anybody can begin them, so there the addresses take turns, and of one
-/// address who has waited longest.
+/// Connections that wait for a visit, by rank. First in, first out per rank. Handshakes are expensive
+/// and anybody can begin them, so there the source addresses take turns.
 #[derive(Debug, Default)]
 pub struct Queues {
     by_rank: [VecDeque<ConnectionId>; Rank::ALL.len()],

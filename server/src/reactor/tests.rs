@@ -148,7 +148,7 @@ fn unfinished(words: &str, bytes: usize) -> Vec<u8> {
 
 #[test]
 fn when_all_hold_too_much_the_largest_holders_go_strangers_first_and_then_those_that_stand_still() {
-    // Kibibytes held at most; what each says, and what of a message behind; who is closed.
+    // Memory bound in KiB; per peer: its messages and the KiB of an unfinished one; which peer is closed.
     type Says = (usize, &'static str, usize);
     let cases: [(usize, &[Says], usize); 5] = [
         // The largest stranger, though agencies hold more.
@@ -168,7 +168,7 @@ fn when_all_hold_too_much_the_largest_holders_go_strangers_first_and_then_those_
             &[(A, "", 16), (B, "", 32), (C, "", 32), (D, "", 32)],
             B,
         ),
-        // The one of whom no message was taken in this turn.
+        // The one without progress in this turn.
         (70, &[(A, "", 16), (B, "", 32), (C, "status", 24)], B),
         // A stranger, though it gets on, and an agency only when no stranger is left.
         (75, &[(A, "hello 1", 60), (B, "status", 12)], B),
@@ -191,7 +191,7 @@ fn when_all_hold_too_much_the_largest_holders_go_strangers_first_and_then_those_
 }
 
 #[test]
-fn whoever_is_late_is_closed_and_the_log_says_for_what() {
+fn overdue_connections_are_closed_and_the_log_says_why() {
     let dribble: Vec<Vec<u8>> = unfinished("", 50).chunks(1).map(<[u8]>::to_vec).collect();
     let repeat = |words: &str| vec![encode(words); 30];
     // What a peer says first, then each ten seconds, and for what it is closed after a minute.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::ById;
 use crate::connection::ConnectionId;
 
-/// Times of closed connections that are kept because removing them is not worth the while.
+/// Stale timers kept before a clean-up.
 const CLOSED_MAX: usize = 4096;
 
-/// Times at which a connection is to be looked at. A time set is never taken back: who is looked at
-/// in vain sets another.
+/// Times at which a connection is to be looked at. A timer is never cancelled: when it fires
+/// early, it is set again.
 #[derive(Debug, Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<(Duration, ConnectionId)>>,

@@ -130,8 +130,8 @@ impl<S: Service, T: Socket> Reactor<S, T> {
                     }
                     return messages_left;
                 }
-                Err(fault) => {
-                    self.service.no_message(id, session, fault, outgoing);
+                Err(refusal) => {
+                    self.service.no_message(id, session, refusal, outgoing);
                     connection.has_messages = false;
                     return messages_left;
                 }
@@ -144,6 +144,10 @@ impl<S: Service, T: Socket> Reactor<S, T> {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
+        if connection.saw_end {
+            // Its session may have been identified since the system announced the end.
+            self.service.peer_finished(id, &mut connection.session);
+        }
         if connection.owes_end() && connection.is_heard() {
             connection.is_end_told = true;
             let Connection {

@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lottery_core::codec::{DIALECTS, Scan, native};
+use anyhow::Result;
+use lottery_core::codec::{DIALECTS, Dialect, Scan, native};
 use lottery_core::store::{BETS_FILE, Store};
 use lottery_core::testing::SimDisk;
 
 use super::words::{Says, as_text};
 use super::{Authority, Network, Outlook, Peer, Received, SimSocket, forget_log};
-use crate::central::{Central, Durability, Rules, StartError};
+use crate::central::{Central, Durability, Rules};
 use crate::connection::ConnectionId;
 use crate::http::{Http, Metrics};
-use crate::lottery::{Behind, Lottery};
+use crate::lottery::Lottery;
 use crate::reactor::{Limits, Reactor};
-use crate::service::Service;
+use crate::service::{Behind, Service};
 use crate::transport::Transport;
 
 pub const A: usize = 1;
@@ -26,8 +27,7 @@ pub const D: usize = 4;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// The door of viewers.
-pub const HTTP_DOOR: usize = DIALECTS.len();
+const NATIVE: Behind = Behind::Agencies(&DIALECTS[0]);
 
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -53,11 +53,11 @@ pub struct Setup {
     pub rules: Rules,
     pub limits: Limits,
     pub message_bytes_max: usize,
-    /// Whether there is HTTP behind the last door, [`HTTP_DOOR`].
+    /// Whether viewers are served.
     pub has_http: bool,
 }
 
-/// A peer's end of its connection, and what it has taken and nobody looked at.
+/// A peer's end of its connection, and what it has received and not yet checked.
 struct End {
     id: ConnectionId,
     peer: Peer,
@@ -100,14 +100,12 @@ impl World {
     }
 
     /// A server that starts on this disk; its log is empty.
-    pub fn start(setup: Setup, disk: SimDisk) -> Result<World, StartError> {
+    pub fn start(setup: Setup, disk: SimDisk) -> Result<World> {
         forget_log();
         let (store, _) = Store::open(disk.clone(), || false).unwrap();
         let central = Central::new(setup.rules, store)?;
-        let doors = DIALECTS.iter().map(Behind::Agencies);
-        let doors = doors.chain([Behind::Viewers]).collect();
         let http = setup.has_http.then(|| Http::new(Metrics::new("test")));
-        let lottery = Lottery::new(central, setup.message_bytes_max).with_doors(doors, http);
+        let lottery = Lottery::new(central, setup.message_bytes_max, http);
         Ok(World::around(lottery, setup, disk))
     }
 
@@ -117,7 +115,7 @@ impl World {
     }
 
     /// As [`World::restarted`], with other settings.
-    pub fn restarted_with(self, change: impl FnOnce(&mut Setup)) -> Result<World, StartError> {
+    pub fn restarted_with(self, change: impl FnOnce(&mut Setup)) -> Result<World> {
         let World {
             mut setup, disk, ..
         } = self;
@@ -157,21 +155,21 @@ impl<S: Service> World<S> {
     /// The connection of this name, made if need be.
     pub fn peer(&mut self, name: usize) -> &Peer {
         if !self.ends.contains_key(&name) {
-            self.connects_at(name, 0);
+            self.connects_at(name, NATIVE);
         }
         &self.ends[&name].peer
     }
 
     /// Makes a new connection of this name at the door where a dialect is spoken.
     pub fn connects(&mut self, name: usize, dialect: &str) {
-        let door = DIALECTS.iter().position(|one| one.name == dialect);
-        self.connects_at(name, door.unwrap());
+        let dialect = Dialect::named(dialect).unwrap();
+        self.connects_at(name, Behind::Agencies(dialect));
     }
 
-    /// Makes a new connection of this name at the door of this number.
-    pub fn connects_at(&mut self, name: usize, door: usize) {
+    /// Makes a new connection of this name at a door with this behind it.
+    pub fn connects_at(&mut self, name: usize, behind: Behind) {
         let (peer, socket) = self.network.connect();
-        self.accepted(name, door, LOCALHOST, peer, Transport::plain(socket));
+        self.accepted(name, behind, LOCALHOST, peer, Transport::plain(socket));
     }
 
     /// Makes a new connection of this name with TLS, at the first door. The peer is certified as `certified`.
@@ -185,14 +183,14 @@ impl<S: Service> World<S> {
         let (mut peer, socket) = self.network.connect();
         peer.secure(authority.client(client));
         let transport = authority.acceptor().accept(socket).unwrap();
-        self.accepted(name, 0, ip, peer, transport);
+        self.accepted(name, NATIVE, ip, peer, transport);
         self.announce(name);
     }
 
     fn accepted(
         &mut self,
         name: usize,
-        door: usize,
+        behind: Behind,
         ip: Ipv4Addr,
         peer: Peer,
         transport: Transport<SimSocket>,
@@ -200,7 +198,7 @@ impl<S: Service> World<S> {
         assert!(self.reactor.has_room(), "the event loop would not accept");
         let id = self.reactor.next_id();
         self.reactor
-            .connected(id, door, ip.into(), transport, self.now);
+            .connected(id, behind, ip.into(), transport, self.now);
         let end = End {
             id,
             peer,

@@ -84,7 +84,7 @@ impl Model {
         }
     }
 
-    /// A turn, and those behind it in which what waited for the draw is heard.
+    /// A turn, and those after it in which what waited for the draw is heard.
     fn turn(&mut self) {
         let rank = |connection: &ModelConnection| match connection.agency {
             Some(_) => 0,

@@ -1,31 +1,7 @@
-//! How conversations are cut, and peers that send much, read little, or send no more.
+//! Peers that send much, read little, or send no more.
 
 use crate::limits::{READ_BYTES, SHARES};
 use crate::testing::*;
-
-#[test]
-fn a_conversation_cut_anywhere_has_the_same_answers() {
-    // Everything an agency may say, and then something it may not.
-    let conversation = encode(
-        "hello 1, batch 1 10! 11!, ack, batch 1, batch 1 12!, finish, winners, ack, hello 1, winners, \
-         batch 1 13, hello 1",
-    );
-    let told = "welcome 0 betting, stored, stored, stored, winners [10, 11, 12], welcome 3 drawn, \
-                winners [10, 11, 12], refused 5";
-    let halves = (0..=conversation.len()).map(|cut| {
-        let (front, back) = conversation.split_at(cut);
-        vec![front, back]
-    });
-    let single_bytes = conversation.chunks(1).collect();
-    for pieces in halves.chain([single_bytes]) {
-        let mut world = World::of(1);
-        for piece in &pieces {
-            world.hears(A, *piece);
-        }
-        world.expect(A, told);
-        assert_eq!(world.stored(), [(1, 10), (1, 11), (1, 12)]);
-    }
-}
 
 #[test]
 fn the_end_of_a_run_stores_what_was_staged_and_sends_what_is_owed() {

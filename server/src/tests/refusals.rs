@@ -6,16 +6,7 @@ use crate::testing::*;
 fn every_refusal_has_its_code_ends_the_connection_and_is_the_last_thing_heard() {
     let mut inner_length_off = encode("batch 1 10");
     inner_length_off[6 + 8 + 4] = 0xff;
-    let no_messages = [
-        (vec![0, 77], 1),
-        (vec![0, 8, 0, 2, 0, 0, 0, 1], 1),
-        (
-            vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
-            3,
-        ),
-        (vec![0, 1, 0xff, 0xff, 0xff, 0xff], 3),
-        (inner_length_off, 3),
-    ];
+    let no_messages = [(vec![0, 77], 1), (inner_length_off, 3)];
     let messages = [
         ("", "batch 1 0 10 11", 2),
         ("", "batch 1 10 0 11", 2),

@@ -1,4 +1,4 @@
-//! For whom a connection speaks that has shown a certificate.
+//! Which agency a connection speaks for that has shown a certificate.
 
 use std::net::Ipv4Addr;
 

@@ -1,8 +1,9 @@
 //! What comes before anybody knows who speaks: a request for a page, and a TLS handshake.
 
 use lottery_core::codec::Inbox;
+use lottery_core::message::Refusal;
 use server::connection::{ConnectionId, Outgoing};
-use server::http::{Fault, Http, HttpSession, Metrics};
+use server::http::{Http, HttpSession, Metrics};
 use server::limits::{HANDSHAKE_BYTES_MAX, HTTP_REQUEST_BYTES_MAX, READ_BYTES};
 use server::testing::{Authority, Network};
 use server::tls::TlsAcceptor;
@@ -32,7 +33,7 @@ pub fn check_http(input: &[u8]) {
     }
 }
 
-fn first_request(pieces: &[&[u8]]) -> Result<Option<Vec<u8>>, Fault> {
+fn first_request(pieces: &[&[u8]]) -> Result<Option<Vec<u8>>, Refusal> {
     let mut inbox = Inbox::default();
     for mut piece in pieces.iter().copied() {
         let found = inbox.next_message(&mut piece, HttpSession::scan)?;
