@@ -85,7 +85,7 @@ fn a_signal_ends_it_in_mid_day_and_the_board_shows_the_day_until_then() {
         write!(viewer, "GET /status.json HTTP/1.1\r\n\r\n").unwrap();
         let mut status = String::new();
         viewer.read_to_string(&mut status).unwrap();
-        assert!(status.contains(r#"{"agencies":2,"agency_states":"#), "{status}");
+        assert!(status.contains(r#"{"agencies":2,"agency_states":"#));
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert!(lines.any(|line| line == "Stopped by a signal before the draw."));
         end(&world, child, 0, "");
