@@ -18,8 +18,6 @@ pub const HEALTH_CHECK_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 7, 5, 74);
 /// How long a healthy server takes to answer, at most.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-const STATUS_REPORT_BYTES: usize = 11;
-
 const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Asks the server that runs with this configuration: by HTTP where it has that, else by a Status in the native
@@ -80,7 +78,7 @@ fn ask_status(mut stream: TcpStream) -> Result<String> {
     let mut question = Vec::new();
     native::encode_status(&mut question);
     stream.write_all(&question)?;
-    let mut answer = [0; STATUS_REPORT_BYTES];
+    let mut answer = [0; native::STATUS_REPORT_BYTES];
     stream.read_exact(&mut answer)?;
     let Ok(Reply::Status(report)) = native::parse_reply(&answer) else {
         bail!("no StatusReport");

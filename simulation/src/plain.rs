@@ -16,7 +16,7 @@ use server::testing::Received;
 use crate::agency::{Happened, Moment, Then};
 use crate::central::Call;
 use crate::dialects::{Answer, Dialect, put_flags_batches};
-use crate::plan::{AgencyPlan, PlannedBet, row};
+use crate::plan::{AgencyPlan, PlannedBet};
 use crate::promise::Series;
 
 pub struct Plain {
@@ -168,7 +168,7 @@ impl Plain {
         for bet in &mut bets {
             bet.document += 1000 * self.attempts;
         }
-        let rows = bets.iter().map(|bet| row(agency, bet)).collect();
+        let rows = bets.iter().map(|bet| bet.row(agency)).collect();
         moment.happened.push(Happened::Sends(series, rows));
         self.link.unanswered.push((series, bets.len()));
         bets

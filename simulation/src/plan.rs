@@ -62,22 +62,6 @@ pub fn as_bet(agency: u32, bet: &PlannedBet) -> Bet<'static> {
     }
 }
 
-/// The row that must be stored, made here and not by production's code.
-pub fn row(agency: u32, bet: &PlannedBet) -> String {
-    let quoted = |name: &str| match name.contains([',', '"']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.to_owned(),
-    };
-    let [first_name, last_name] = [bet.first_name, bet.last_name].map(quoted);
-    let BetFields {
-        document,
-        birthdate,
-        number,
-        ..
-    } = bet;
-    format!("{agency},{first_name},{last_name},{document},{birthdate},{number}")
-}
-
 /// The bets of an agency, as its file would give them.
 pub struct Bets {
     agency: u32,

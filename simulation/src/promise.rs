@@ -9,7 +9,7 @@ use server::central::Durability;
 use thiserror::Error;
 
 use crate::operator::Operator;
-use crate::plan::{Plan, WINNING_NUMBER, row};
+use crate::plan::{Plan, WINNING_NUMBER};
 
 /// How the promise was broken, in words.
 #[derive(Debug, Error)]
@@ -57,7 +57,7 @@ impl Promise {
             checked: None,
         };
         for agency in plan.agencies.iter().filter(|plan| plan.dialect.is_none()) {
-            let rows = agency.bets.iter().map(|bet| row(agency.number, bet));
+            let rows = agency.bets.iter().map(|bet| bet.row(agency.number));
             promise.note_series(agency.number.into(), rows);
             promise.planned.insert(agency.number, agency.bets.len());
         }

@@ -53,7 +53,8 @@ const TYPE_BYTES: usize = 2;
 const HELLO_BYTES: usize = TYPE_BYTES + 2 + 4;
 const FAILED_BYTES: usize = TYPE_BYTES + 2;
 const WELCOME_BYTES: usize = TYPE_BYTES + 8 + 4 + 1;
-const STATUS_REPORT_BYTES: usize = TYPE_BYTES + 4 + 4 + 1;
+/// Bytes of the answer to a Status.
+pub const STATUS_REPORT_BYTES: usize = TYPE_BYTES + 4 + 4 + 1;
 const WINNERS_HEADER_BYTES: usize = TYPE_BYTES + 8;
 const DOCUMENT_BYTES: usize = 4;
 

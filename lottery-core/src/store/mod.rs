@@ -217,11 +217,10 @@ impl<D: Disk> Store<D> {
         self.standing(agency).has_finished
     }
 
-    /// The agencies that have finished, in order, by closings that are committed.
-    pub fn finished_agencies(&self) -> impl Iterator<Item = u32> {
-        let finished = self.committed.iter();
-        let finished = finished.filter(|(_, standing)| standing.has_finished);
-        finished.map(|(agency, _)| *agency)
+    /// The agencies of which something is committed, in order.
+    pub fn agencies(&self) -> impl Iterator<Item = (u32, StoredAgency)> {
+        let committed = self.committed.iter();
+        committed.map(|(agency, standing)| (*agency, *standing))
     }
 
     /// Whether committed bets wait for a sync.

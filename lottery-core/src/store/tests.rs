@@ -91,15 +91,16 @@ fn what_is_committed_is_on_the_medium_and_an_opened_store_stands_where_the_last_
         assert_eq!(disk.synced(name), content.as_bytes());
         assert_eq!(text(&disk, name), *content);
     }
-    let tallies = [1, 2].map(|agency| store.tally(agency));
+    let stored: Vec<_> = store.agencies().collect();
     drop(store);
     disk.restart(true);
 
     let (mut store, recovery) = open(&disk);
     assert_eq!((recovery.bets, recovery.finished), (3, 1));
     assert!(recovery.cut_bytes.iter().all(|(_, bytes)| *bytes == 0));
-    assert_eq!([1, 2].map(|agency| store.tally(agency)), tallies);
-    assert!(store.finished_agencies().eq([2]));
+    assert!(store.agencies().eq(stored));
+    let finished = [1, 2].map(|agency| store.has_finished(agency));
+    assert_eq!(finished, [false, true]);
     assert_eq!(store.draw(), Some(HELD));
     store.store_bets(1, &bets(1, &[(11, 7)]));
     store.commit(true).unwrap();

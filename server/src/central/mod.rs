@@ -122,11 +122,11 @@ impl<D: Disk> Central<D> {
     ///
     /// When the draw was held already, under other rules.
     pub fn new(rules: Rules, store: Store<D>) -> Result<Central<D>> {
-        let finished = store.finished_agencies();
-        let agencies = Agencies::new(
-            rules.agencies,
-            finished.filter(|agency| *agency <= rules.agencies),
-        );
+        let stored = store.agencies();
+        let stored: Vec<_> = stored.take_while(|(id, _)| *id <= rules.agencies).collect();
+        let bets_at_start = stored.iter().map(|(_, stored)| stored.tally.bets).sum();
+        let finished = stored.iter().filter(|(_, stored)| stored.has_finished);
+        let agencies = Agencies::new(rules.agencies, finished.map(|(id, _)| *id));
         if let Some(record) = store.draw() {
             expect_same_draw(record, &rules, agencies.missing())?;
         }
@@ -141,11 +141,8 @@ impl<D: Disk> Central<D> {
             began: None,
             storage_failing: false,
             counts: Counts::default(),
-            bets_at_start: 0,
+            bets_at_start,
         };
-        // Once, because there may be a million agencies.
-        let tallies = (1..=rules.agencies).map(|agency| central.store.tally(agency));
-        central.bets_at_start = tallies.map(|tally| tally.bets).sum();
         central.begin_draw_when_due();
         Ok(central)
     }

@@ -204,9 +204,8 @@ impl Http {
         connections: &mut impl Connections<S>,
     ) {
         // Expensive answers are made once per turn.
-        let is_measured = asked.iter().any(|asked| asked.path == "/metrics");
-        let metrics = is_measured.then(|| self.metrics.encode(central, connections.census()));
-        let metrics = metrics.unwrap_or_default();
+        let census = connections.census();
+        let metrics = LazyCell::new(|| self.metrics.encode(central, census));
         let status = LazyCell::new(|| self.history.state(central));
         for Asked { by, path, has_body } in asked {
             let Some((_, outgoing)) = connections.get(*by) else {
@@ -215,7 +214,7 @@ impl Http {
             let response = match path.as_str() {
                 "/" => Response::new("200 OK", "text/html; charset=utf-8", BOARD),
                 "/status.json" => Response::new("200 OK", "application/json", status.as_str()),
-                "/metrics" => Response::new("200 OK", metrics::CONTENT_TYPE, metrics.clone()),
+                "/metrics" => Response::new("200 OK", metrics::CONTENT_TYPE, metrics.as_str()),
                 "/healthz" => Response::text("200 OK", "ok\n"),
                 "/readyz" if central.is_storing() => Response::text("200 OK", "ready\n"),
                 "/readyz" => Response::text("503 Service Unavailable", "the disk refuses\n"),

@@ -57,19 +57,9 @@ impl Bet {
         }
     }
 
-    /// The bet's row in `bets.csv`; not for names with a line break.
+    /// The bet's row in `bets.csv`.
     pub fn row(&self) -> String {
-        let names = [&self.first_name, &self.last_name].map(|name| {
-            let needs_quotes = name.contains([',', '"']);
-            let quoted = || format!("\"{}\"", name.replace('"', "\"\""));
-            if needs_quotes { quoted() } else { name.clone() }
-        });
-        let names = names.join(",");
-        let (agency, document) = (self.agency, self.document);
-        format!(
-            "{agency},{names},{document},{},{}\r\n",
-            self.birthdate, self.number
-        )
+        self.fields().row(self.agency) + "\r\n"
     }
 
     /// The bet's bytes, without the length that precedes them in RegisterBets.
