@@ -16,6 +16,20 @@ pub struct WrongCount {
     pub expected: usize,
 }
 
+/// Why a line is no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NoRow {
+    /// It has too few or too many fields.
+    #[error(transparent)]
+    WrongCount(#[from] WrongCount),
+    /// It is the beginning of a row of several lines.
+    #[error("unclosed quote")]
+    Open {
+        /// Fields so far, the one with the quote included.
+        found: usize,
+    },
+}
+
 /// Where in a row a reader is, as far as quotes matter; rows begin with the default.
 ///
 /// A quote opens a quoted field only at the beginning of a field, and two quotes inside one stand
@@ -92,17 +106,14 @@ impl Splitter {
     /// assert_eq!((name, number), (&b"Paz, hijo"[..], &b"7"[..]));
     /// ```
     #[inline]
-    pub fn fields<'a, const N: usize>(
-        &'a mut self,
-        row: &'a [u8],
-    ) -> Result<[&'a [u8]; N], WrongCount> {
+    pub fn fields<'a, const N: usize>(&'a mut self, row: &'a [u8]) -> Result<[&'a [u8]; N], NoRow> {
         match memchr(b'"', row) {
-            None => split(row, b','),
+            None => Ok(split(row, b',')?),
             Some(_) => self.quoted_fields(row),
         }
     }
 
-    fn quoted_fields<const N: usize>(&mut self, row: &[u8]) -> Result<[&[u8]; N], WrongCount> {
+    fn quoted_fields<const N: usize>(&mut self, row: &[u8]) -> Result<[&[u8]; N], NoRow> {
         self.unquoted.clear();
         let mut ends = [0; N];
         let mut commas = 0;
@@ -119,7 +130,11 @@ impl Splitter {
                 _ => self.unquoted.push(*byte),
             }
         }
-        check_count(commas + 1, N)?;
+        let found = commas + 1;
+        if quoting.is_open() {
+            return Err(NoRow::Open { found });
+        }
+        check_count(found, N)?;
         ends[N - 1] = self.unquoted.len();
         let mut start = 0;
         Ok(ends.map(|end| {
@@ -169,9 +184,13 @@ mod tests {
                 }
                 match splitter.fields::<3>(row.as_bytes()) {
                     Ok(fields) => prop_assert_eq!(&record, &fields[..]),
-                    Err(complaint) => {
-                        prop_assert_eq!(complaint.found, record.len());
-                        prop_assert_ne!(complaint.found, 3);
+                    Err(NoRow::WrongCount(WrongCount { found, .. })) => {
+                        prop_assert_eq!(found, record.len());
+                        prop_assert_ne!(found, 3);
+                    }
+                    Err(NoRow::Open { found }) => {
+                        prop_assert_eq!(found, record.len());
+                        prop_assert!(Quoting::default().after(row.as_bytes()).is_open());
                     }
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
+use memchr::memchr;
+
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -32,7 +34,9 @@ pub enum Line<'a> {
 pub struct Lines<R> {
     input: BufReader<R>,
     line_bytes_max: usize,
-    /// What was given last, its line feed included.
+    /// Bytes of `input`'s buffer that were given last, its line feed included.
+    given: usize,
+    /// What was given last, if it did not lie in the buffer as a whole.
     line: Vec<u8>,
     /// Whether more of that line comes next.
     is_cut: bool,
@@ -46,6 +50,7 @@ impl<R: Read> Lines<R> {
         Lines {
             input: BufReader::with_capacity(READ_BYTES, input),
             line_bytes_max,
+            given: 0,
             line: Vec::new(),
             is_cut: false,
             offset: 0,
@@ -55,18 +60,28 @@ impl<R: Read> Lines<R> {
 
     /// The next line or piece of one, or `None` at the end of the file.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
-        self.offset += self.line.len() as u64;
+        self.offset += (self.given + self.line.len()) as u64;
         self.number += u64::from(!self.is_cut);
+        self.input.consume(self.given);
         self.line.clear();
-        let mut within = (&mut self.input).take(self.line_bytes_max as u64 + 1);
-        within.read_until(b'\n', &mut self.line)?;
-        let has_end = self.line.ends_with(b"\n");
-        self.is_cut = self.line.len() > self.line_bytes_max && !has_end;
-        Ok(match self.line.strip_suffix(b"\n") {
+        let within = self.line_bytes_max + 1;
+        let buffered = self.input.buffer();
+        let line_end = memchr(b'\n', &buffered[..buffered.len().min(within)]);
+        self.given = line_end.map_or(0, |end| end + 1);
+        let line = if self.given > 0 {
+            &self.input.buffer()[..self.given]
+        } else {
+            let mut input = (&mut self.input).take(within as u64);
+            input.read_until(b'\n', &mut self.line)?;
+            &self.line
+        };
+        let whole = line.strip_suffix(b"\n");
+        self.is_cut = line.len() == within && whole.is_none();
+        Ok(match whole {
             Some(line) => Some(Line::Whole(line)),
-            None if self.line.is_empty() => None,
-            None if self.is_cut => Some(Line::Cut(&self.line)),
-            None => Some(Line::Unended(&self.line)),
+            None if line.is_empty() => None,
+            None if self.is_cut => Some(Line::Cut(line)),
+            None => Some(Line::Unended(line)),
         })
     }
 
@@ -85,6 +100,7 @@ impl<R: Seek> Lines<R> {
     /// Goes back to the first line.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.input.rewind()?;
+        self.given = 0;
         self.line.clear();
         self.is_cut = false;
         (self.offset, self.number) = (0, 0);

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lottery_core::bet::Bet;
-use lottery_core::csv_row::{Quoting, Splitter};
+use lottery_core::csv_row::{NoRow, Quoting, Splitter};
 use lottery_core::lines::{Line, Lines};
 use lottery_program::files::open_regular;
 use memchr::memchr;
@@ -91,12 +91,9 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
                 Some(row) if is_first => row,
                 _ => piece,
             };
-            let mut quoting = Quoting::default();
-            if memchr(b'"', row).is_some() {
-                quoting = quoting.after(row);
-            }
-            if is_cut || quoting.is_open() {
-                let bytes = row.len();
+            let bytes = row.len();
+            if is_cut {
+                let quoting = Quoting::default().after(row);
                 self.skip_row(quoting, is_cut, bytes)?;
                 continue;
             }
@@ -104,13 +101,21 @@ impl<R: FnMut(&RowError)> CsvFile<R> {
             if row.is_empty() {
                 continue;
             }
-            match read_row(self.agency, row, &mut self.splitter) {
-                Ok(bet) => {
-                    self.has_bets = true;
-                    return Ok(Some(take(&bet)));
+            let problem = match self.splitter.fields(row) {
+                Ok(fields) => match Bet::from_text(self.agency, fields) {
+                    Ok(bet) => {
+                        self.has_bets = true;
+                        return Ok(Some(take(&bet)));
+                    }
+                    Err(invalid) => invalid.to_string(),
+                },
+                Err(NoRow::Open { .. }) => {
+                    self.skip_row(Quoting::Open, is_cut, bytes)?;
+                    continue;
                 }
-                Err(problem) => self.reject(self.lines.number(), problem),
-            }
+                Err(count) => format!("{count}: {FIELDS}"),
+            };
+            self.reject(self.lines.number(), problem);
         }
     }
 
@@ -200,12 +205,6 @@ fn next_piece<'a>(
         Line::Whole(piece) | Line::Unended(piece) => (piece, false),
         Line::Cut(piece) => (piece, true),
     }))
-}
-
-fn read_row<'a>(agency: u32, row: &'a [u8], splitter: &'a mut Splitter) -> Result<Bet<'a>, String> {
-    let fields = splitter.fields(row);
-    let fields = fields.map_err(|error| format!("{error}: {FIELDS}"))?;
-    Bet::from_text(agency, fields).map_err(|invalid| invalid.to_string())
 }
 
 /// What is wrong with a file that has rows and no bet, by its beginning.

@@ -6,7 +6,7 @@
 
 use super::BETS_FILE;
 use crate::bet::{Bet, Field, InvalidBet, parse_decimal};
-use crate::csv_row::{self, Splitter, WrongCount};
+use crate::csv_row::{self, NoRow, Splitter, WrongCount};
 use crate::date;
 use crate::encoding::Tally;
 use crate::name::{NAME_BYTES_MAX, Name};
@@ -65,7 +65,7 @@ pub struct RowReader {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRow {
     #[error(transparent)]
-    Fields(#[from] WrongCount),
+    Fields(#[from] NoRow),
     #[error(transparent)]
     Bet(#[from] InvalidBet),
     #[error("{0} {1:?} is not valid, expected a whole number")]
@@ -134,7 +134,7 @@ pub fn is_beginning_of_bet(bytes: &[u8]) -> bool {
     let mut reader = RowReader::default();
     let fields = match reader.splitter.fields::<6>(whole) {
         Ok(_) => 6,
-        Err(count) => count.found,
+        Err(NoRow::WrongCount(WrongCount { found, .. }) | NoRow::Open { found }) => found,
     };
     let Some(later) = LATER_FIELDS.get(fields - 1) else {
         return false;
@@ -237,7 +237,7 @@ fn read_numbers<const N: usize>(
     row: &[u8],
     names: [&'static str; N],
 ) -> Result<[u64; N], InvalidRow> {
-    let fields = csv_row::split::<N>(row, b',')?;
+    let fields = csv_row::split::<N>(row, b',').map_err(NoRow::from)?;
     let mut numbers = [0; N];
     for ((number, field), name) in numbers.iter_mut().zip(fields).zip(names) {
         let text = String::from_utf8_lossy(field);

@@ -74,7 +74,7 @@ bets.csv | {good}1,Ana,Paz¶ | line 2: 3 fields, expected 6
 bets.csv | 3,Ana,Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
 bets.csv | 3,"Ana",Paz,1,1999-03-17,7,8¶ | line 1: 7 fields, expected 6
 bets.csv | 3,"Ana",Paz,1,1999-03-17¶ | line 1: 5 fields, expected 6
-bets.csv | 3,"Ana,Paz,1,1999-03-17,7¶ | line 1: 2 fields, expected 6
+bets.csv | 3,"Ana,Paz,1,1999-03-17,7¶ | line 1: unclosed quote
 bets.csv | {good}¶{good} | line 2: 1 fields, expected 6
 bets.csv | {good of Unix}{good} | line 1: expected a row
 bets.csv | {good}{long}¶ | line 2: expected a row
