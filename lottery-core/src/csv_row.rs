@@ -76,7 +76,7 @@ impl Quoting {
 }
 
 /// Splits `text` at every `separator`, into `N` fields.
-#[inline]
+#[inline(always)]
 pub(crate) fn split<const N: usize>(text: &[u8], separator: u8) -> Result<[&[u8]; N], WrongCount> {
     let mut fields = [&text[..0]; N];
     let mut found = 0;
@@ -105,7 +105,7 @@ impl Splitter {
     /// let [name, number] = splitter.fields(br#""Paz, hijo",7"#).unwrap();
     /// assert_eq!((name, number), (&b"Paz, hijo"[..], &b"7"[..]));
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn fields<'a, const N: usize>(&'a mut self, row: &'a [u8]) -> Result<[&'a [u8]; N], NoRow> {
         match memchr(b'"', row) {
             None => Ok(split(row, b',')?),
