@@ -13,11 +13,10 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
-use socket2::{SockRef, TcpKeepalive};
 
 use crate::connection::{ConnectionId, Readiness};
 use crate::http::Metrics;
-use crate::limits::{ACCEPTS_PER_TURN, FLUSH_AT_END, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL};
+use crate::limits::{ACCEPTS_PER_TURN, FLUSH_AT_END};
 use crate::listener::Listener;
 use crate::log_lines;
 use crate::reactor::{Limits, Reactor};
@@ -183,20 +182,22 @@ impl<S: Service> EventLoop<S> {
                 if !self.has_room(&self.doors[number]) {
                     break;
                 }
-                let Some(stream) = self.doors[number].listener.accept(now) else {
+                let Some((stream, peer)) = self.doors[number].listener.accept(now) else {
                     break;
                 };
-                let greeted = self.greet(number, stream, now);
+                let greeted = self.greet(number, stream, peer, now);
                 self.doors[number].listener.note_accepted(greeted);
             }
         }
     }
 
-    fn greet(&mut self, number: usize, mut stream: TcpStream, now: Duration) -> io::Result<()> {
-        let Ok(peer) = set_up(&mut stream) else {
-            // Its peer has left before it was greeted.
-            return Ok(());
-        };
+    fn greet(
+        &mut self,
+        number: usize,
+        mut stream: TcpStream,
+        peer: IpAddr,
+        now: Duration,
+    ) -> io::Result<()> {
         let door = &self.doors[number];
         let id = self.reactor.next_id();
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -235,18 +236,6 @@ impl<S: Service> EventLoop<S> {
             self.sleep(events, Some(end - now))?;
         }
     }
-}
-
-/// Sets the options of a stream that was just accepted, and says who is at its other end.
-fn set_up(stream: &mut TcpStream) -> io::Result<IpAddr> {
-    let peer = stream.peer_addr()?.ip();
-    // Answers are few bytes and are waited for.
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(&*stream).set_tcp_keepalive(&keepalive)?;
-    Ok(peer)
 }
 
 impl Socket for TcpStream {

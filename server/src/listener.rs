@@ -1,13 +1,13 @@
 //! A socket that peers connect to.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
-use crate::limits::ACCEPT_PAUSE;
+use crate::limits::{ACCEPT_PAUSE, KEEPALIVE_AFTER, KEEPALIVE_INTERVAL};
 use crate::log_lines;
 
 /// A listening socket and whether anybody waits at it.
@@ -32,6 +32,12 @@ impl Listener {
         // A server that is started again must not wait for the last one's connections to expire.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // What is accepted inherits these. Answers are few bytes and are waited for.
+        socket.set_tcp_nodelay(true)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_AFTER)
+            .with_interval(KEEPALIVE_INTERVAL);
+        socket.set_tcp_keepalive(&keepalive)?;
         socket.bind(&address.into())?;
         socket.listen(backlog)?;
         Ok(Listener {
@@ -58,15 +64,15 @@ impl Listener {
             .then_some(self.paused_until.unwrap_or(Duration::ZERO))
     }
 
-    /// Accepts a connection, if one waits.
-    pub(crate) fn accept(&mut self, now: Duration) -> Option<TcpStream> {
+    /// Accepts a connection, if one waits, and says who is at its other end.
+    pub(crate) fn accept(&mut self, now: Duration) -> Option<(TcpStream, IpAddr)> {
         if !self.is_ready || self.paused_until.is_some_and(|until| until > now) {
             return None;
         }
         self.paused_until = None;
         loop {
             match self.socket.accept() {
-                Ok((stream, _)) => return Some(stream),
+                Ok((stream, peer)) => return Some((stream, peer.ip())),
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     io::ErrorKind::WouldBlock => {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use lottery_core::store::{Disk, DiskFile, ReadFile};
+use lottery_core::store::{Disk, DiskFile, FileStatus, ReadFile};
 
 use crate::http::Metrics;
 
@@ -47,8 +47,8 @@ impl<D: Disk> Disk for TimedDisk<D> {
         Ok(file.map(|file| self.timed(file)))
     }
 
-    fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool> {
-        self.disk.still_has(name, &file.file)
+    fn status(&self, name: &str) -> io::Result<FileStatus> {
+        self.disk.status(name)
     }
 }
 

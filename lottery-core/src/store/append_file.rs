@@ -3,13 +3,14 @@
 use std::io;
 
 use super::CommitError;
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, FileStatus};
 
 /// A file that records are appended to.
 #[derive(Debug)]
 pub(super) struct AppendFile<F> {
     pub name: &'static str,
     pub file: F,
+    inode: (u64, u64),
     /// Bytes of whole records.
     pub bytes: u64,
     /// Bytes that a good sync has covered.
@@ -20,25 +21,28 @@ pub(super) struct AppendFile<F> {
 }
 
 impl<F: DiskFile> AppendFile<F> {
-    /// A file of which the first `bytes` are good and on the medium.
-    pub fn new(name: &'static str, file: F, bytes: u64) -> AppendFile<F> {
-        AppendFile {
+    /// A file of `disk` that was just opened. Its first `bytes` are good and on the medium.
+    pub fn new(
+        disk: &impl Disk,
+        name: &'static str,
+        file: F,
+        bytes: u64,
+    ) -> io::Result<AppendFile<F>> {
+        Ok(AppendFile {
             name,
             file,
+            inode: disk.status(name)?.inode,
             bytes,
             synced_bytes: bytes,
             is_unsynced: false,
-        }
+        })
     }
 
     /// Checks that the file on `disk` is still this one, and as long as we left it.
-    pub fn check_untouched<D: Disk<File = F>>(&self, disk: &D) -> Result<(), CommitError> {
-        let file = self.name;
-        let is_untouched = disk
-            .still_has(file, &self.file)
-            .and_then(|is_same| Ok(is_same && self.file.bytes()? == self.bytes));
-        match is_untouched {
-            Ok(true) => Ok(()),
+    pub fn check_untouched(&self, disk: &impl Disk) -> Result<(), CommitError> {
+        let (file, inode, bytes) = (self.name, self.inode, self.bytes);
+        match disk.status(file) {
+            Ok(status) if status == FileStatus { inode, bytes } => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(CommitError::NothingStored { file, error })
             }

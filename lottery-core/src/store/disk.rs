@@ -20,9 +20,17 @@ pub trait Disk {
     /// As [`Disk::open`], where a missing file stays missing.
     fn open_existing(&self, name: &str) -> io::Result<Option<Self::File>>;
 
-    /// Whether `file` is still the one under this name: not renamed or replaced. An error when no file
-    /// has this name.
-    fn still_has(&self, name: &str, file: &Self::File) -> io::Result<bool>;
+    /// What has this name now. An error when nothing has.
+    fn status(&self, name: &str) -> io::Result<FileStatus>;
+}
+
+/// Tells a file from others, and from what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// The device, and the number of the file on it.
+    pub inode: (u64, u64),
+    /// Its length in bytes.
+    pub bytes: u64,
 }
 
 /// A file that is only read. Errors are whatever the system says.
@@ -129,10 +137,12 @@ impl Disk for Folder {
         }
     }
 
-    fn still_has(&self, name: &str, file: &File) -> io::Result<bool> {
-        let named = fs::metadata(self.path.join(name))?;
-        let open = file.metadata()?;
-        Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
+    fn status(&self, name: &str) -> io::Result<FileStatus> {
+        let metadata = fs::metadata(self.path.join(name))?;
+        Ok(FileStatus {
+            inode: (metadata.dev(), metadata.ino()),
+            bytes: metadata.len(),
+        })
     }
 }
 

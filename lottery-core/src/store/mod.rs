@@ -23,7 +23,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use disk::{Disk, DiskFile, Folder, ReadFile};
+pub use disk::{Disk, DiskFile, FileStatus, Folder, ReadFile};
 pub use draw::{Draw, Winners, find_winners};
 pub use examine::{
     APPEND_BYTES_MAX, Examination, Extent, StoredAgency, examine, load_bets, load_draw,
@@ -160,8 +160,8 @@ impl<D: Disk> Store<D> {
             ],
         };
         let store = Store {
-            bets: recover(BETS_FILE, bets, found.bets_extent)?,
-            closings: recover(CLOSINGS_FILE, closings, found.closings_extent)?,
+            bets: recover(&disk, BETS_FILE, bets, found.bets_extent)?,
+            closings: recover(&disk, CLOSINGS_FILE, closings, found.closings_extent)?,
             draw: found.draw,
             committed: found.agencies,
             disk,
@@ -170,7 +170,7 @@ impl<D: Disk> Store<D> {
             staged_closings: Vec::new(),
         };
         if let Some(draw) = draw {
-            recover(DRAW_FILE, draw, found.draw_extent)?;
+            recover(&store.disk, DRAW_FILE, draw, found.draw_extent)?;
         }
         Ok((store, recovery))
     }
@@ -299,7 +299,7 @@ impl<D: Disk> Store<D> {
             let error = io::Error::new(io::ErrorKind::AlreadyExists, reason);
             return Err(not_stored(error));
         }
-        let mut file = AppendFile::new(DRAW_FILE, file, 0);
+        let mut file = AppendFile::new(&self.disk, DRAW_FILE, file, 0).map_err(not_stored)?;
         let mut row = Vec::new();
         record.write(&mut row);
         file.append(&row)?.map_err(not_stored)?;
@@ -350,6 +350,7 @@ impl<D: Disk> Store<D> {
 /// A sync that failed, in this opening or in the run before, may have left the last append in the system's
 /// cache alone: readable, and taken for written by every later sync. It is therefore written again.
 fn recover<F: DiskFile>(
+    disk: &impl Disk,
     name: &'static str,
     mut file: F,
     extent: Extent,
@@ -360,8 +361,8 @@ fn recover<F: DiskFile>(
     };
     cut.and_then(|()| rewrite_tail(&mut file, extent.bytes))
         .and_then(|()| file.sync())
-        .map_err(|error| OpenError::File { file: name, error })?;
-    Ok(AppendFile::new(name, file, extent.bytes))
+        .and_then(|()| AppendFile::new(disk, name, file, extent.bytes))
+        .map_err(|error| OpenError::File { file: name, error })
 }
 
 /// Writes what may be the last append over itself.

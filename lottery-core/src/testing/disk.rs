@@ -17,7 +17,7 @@ use fastrand::Rng;
 
 use super::Statistics;
 use super::inode::Inode;
-use crate::store::{Disk, DiskFile, ReadFile};
+use crate::store::{Disk, DiskFile, FileStatus, ReadFile};
 
 /// The disk; a clone is the same one. It outlives every crash.
 #[derive(Clone)]
@@ -301,10 +301,14 @@ impl Disk for SimDisk {
         }
     }
 
-    fn still_has(&self, name: &str, file: &SimFile) -> io::Result<bool> {
+    fn status(&self, name: &str) -> io::Result<FileStatus> {
         let state = self.state.borrow();
         state.check_working(Operation::Stat, name)?;
-        Ok(state.names.get(name) == Some(&file.inode))
+        let inode = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(FileStatus {
+            inode: (0, inode as u64),
+            bytes: state.inodes[inode].cached.len() as u64,
+        })
     }
 }
 
