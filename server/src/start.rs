@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, anyhow};
 use lottery_core::store::{Folder, OpenError, Store};
 use lottery_program::settings::Settings;
-use lottery_program::{VERSION, log};
+use lottery_program::{Complaint, VERSION, log};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
@@ -30,7 +30,11 @@ type OpenStore = Store<TimedDisk<Folder>>;
 pub type LotteryLoop = EventLoop<Lottery<TimedDisk<Folder>>>;
 
 /// Runs a server until a signal ends it.
-pub fn run(config: &Config, settings: &Settings) -> Result<()> {
+pub fn run(config: &Config, settings: &Settings) -> Result<(), Complaint> {
+    // Before a store is opened, which may take long.
+    if let Err(error) = load_tls(config) {
+        return Err(Complaint::of_configuration(format!("{error:#}")));
+    }
     let signals = catch_signals(config.tls_cert.is_some()).context("catching signals")?;
     let limits = config.limits(raise_descriptor_limit());
     log::start(config.logging_level, &log_lines::MILESTONES)?;
@@ -40,7 +44,7 @@ pub fn run(config: &Config, settings: &Settings) -> Result<()> {
         settings.text("server_mode").unwrap_or_default(),
         config.num_agencies,
         settings.text("durability").unwrap_or_default(),
-        &std::path::absolute(&config.storage_dir)?,
+        &std::path::absolute(&config.storage_dir).context("STORAGE_DIR")?,
     );
     if limits.connections_max < config.num_agencies as usize {
         log_lines::too_few_connections(limits.connections_max, config.num_agencies);
@@ -83,17 +87,12 @@ pub fn lottery(
     limits: Limits,
     mut signals: Signals,
 ) -> Result<Option<LotteryLoop>> {
-    let mut tls = config.tls_files().map(TlsAcceptor::load).transpose()?;
     let metrics = Metrics::new(VERSION);
     let Some(store) = open_store(config, &mut signals, &metrics)? else {
         return Ok(None);
     };
-    // A SIGHUP during opening was not handled.
-    if let Some(tls) = &mut tls
-        && let Err(error) = tls.reload()
-    {
-        log_lines::keys_not_reloaded(&error);
-    }
+    // Now, because a SIGHUP during opening asks for it.
+    let tls = load_tls(config)?;
     let central = Central::new(config.rules(), store)?;
     let mut doors = Vec::new();
     let first = (config.server_dialect, config.server_port);
@@ -110,6 +109,10 @@ pub fn lottery(
     let lottery = Lottery::new(central, config.max_frame, http);
     let event_loop = EventLoop::new(doors, tls, signals, lottery, limits, Some(metrics));
     event_loop.context("starting").map(Some)
+}
+
+fn load_tls(config: &Config) -> Result<Option<TlsAcceptor>> {
+    config.tls_files().map(TlsAcceptor::load).transpose()
 }
 
 /// Opens the store; nothing when a signal comes first.
