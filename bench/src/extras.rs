@@ -10,12 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::StreamOwned;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::Authority;
 use crate::dialects::Dialect;
 use crate::figures::{Figures, figures};
+use crate::load::{session, tls_configs};
 use crate::measure::Bench;
 use crate::process::{Server, ServerSettings};
 use crate::rows::Row;
@@ -122,17 +122,14 @@ impl Bench {
     /// Has many agencies connect over TLS, one after the other, and stay.
     pub fn handshakes(&self) -> Result<Vec<Figures>> {
         let authority = Authority::new(self.folder.path())?;
-        let configs = (1..=HANDSHAKES).map(|agency| authority.client(agency));
-        let configs: Vec<_> = configs.collect::<Result<_>>()?;
+        let configs = tls_configs(&authority, HANDSHAKES)?;
         let runs = (0..self.pairs).map(|_| {
             self.clean()?;
             let server = self.start_server(HANDSHAKES, Some(&authority))?;
             let before = server.usage()?.memory_mib;
             let mut streams = Vec::new();
             for config in &configs {
-                let name = ServerName::try_from(certificates::SERVER)?;
-                let session = ClientConnection::new(config.clone(), name)?;
-                let mut stream = StreamOwned::new(session, connect(server.address)?);
+                let mut stream = StreamOwned::new(session(config)?, connect(server.address)?);
                 probe(&mut stream)?;
                 streams.push(stream);
             }

@@ -98,7 +98,7 @@ impl Bench {
                 agencies.files.push(self.folder.path().join(file));
                 fs::write(&agencies.files[agencies.plans.len()], &baseline.bytes)?;
                 if let Some(authority) = &agencies.authority {
-                    authority.write(&certificates::name(plan.agency as usize))?;
+                    authority.write(&certificates::agency(plan.agency))?;
                 }
             } else {
                 let script = Script::of(row.dialect, &plan, row.batch_bets);
@@ -167,7 +167,7 @@ impl Bench {
         let server = Server::start(command, self.folder.path(), &settings)?;
         let clients_before = cpu_seconds_of_ended_children()?;
         let (address, tls) = (server.address, agencies.authority.as_ref());
-        let start = |id: usize, file: &Path| {
+        let start = |id: u32, file: &Path| {
             let mut command = Command::new(self.programs.join("client"));
             let settings = [
                 ("CLI_ID", id.to_string()),
@@ -176,7 +176,7 @@ impl Bench {
                 ("CLI_BATCH_WINDOW", row.window.to_string()),
                 ("CLI_DATA_PATH", file.to_string_lossy().into_owned()),
             ];
-            let files = tls.map(|authority| authority.files(&certificates::name(id)));
+            let files = tls.map(|authority| authority.files(&certificates::agency(id)));
             let names = ["CLI_TLS_CA", "CLI_TLS_CERT", "CLI_TLS_KEY"];
             let files = files.map(|files| names.into_iter().zip(files));
             command.current_dir(self.folder.path());
@@ -242,7 +242,7 @@ impl Agencies {
         address: SocketAddr,
         window: u32,
         tls: Option<&Authority>,
-        start: impl Fn(usize, &Path) -> Result<Process>,
+        start: impl Fn(u32, &Path) -> Result<Process>,
     ) -> Result<Outcome> {
         if self.files.is_empty() {
             return load::run(address, scripts, window, tls);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::certificates::{self, Authority};
+use crate::certificates::{Authority, CENTRAL};
 use crate::dialects::Dialect;
 
 /// Where the server stores, in the folder that it runs in.
@@ -119,7 +119,7 @@ impl Server {
         command.stdout(output.try_clone()?).stderr(output);
         let tls = settings.tls.map(|tls| {
             let names = ["TLS_CLIENT_CA", "TLS_CERT", "TLS_KEY"];
-            names.into_iter().zip(tls.files(certificates::SERVER))
+            names.into_iter().zip(tls.files(CENTRAL))
         });
         let (dialect, has_board) = (settings.dialect.name(), settings.has_board);
         let http = has_board.then(|| ("HTTP_PORT", "0".to_owned()));
