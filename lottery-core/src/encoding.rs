@@ -94,20 +94,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bet_that_is_cut_or_longer_is_malformed() {
-        let bet = ["Ana", "Ñu", "30904465", "1999-03-17", "7574"].map(str::as_bytes);
-        let bet = Bet::from_text(1, bet).unwrap();
-        let mut bytes = Vec::new();
-        encode(&bet, &mut bytes);
-        for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err());
-        }
-        assert_eq!(decode(&bytes), Ok((1, Ok(bet))));
-        bytes.push(0);
-        assert!(decode(&bytes).is_err());
-    }
-
-    #[test]
     fn the_crc_is_that_of_ieee_however_the_bets_come() {
         let mut whole = Tally::default();
         whole.add(2, b"123456789");

@@ -77,10 +77,8 @@ struct BatchScan {
 impl Native {
     /// A codec that accepts messages of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Native {
-        Native {
-            bytes_max,
-            batch: None,
-        }
+        let batch = None;
+        Native { bytes_max, batch }
     }
 
     fn scan_batch(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
@@ -142,7 +140,7 @@ impl Codec for Native {
                 let version = u16::from_be_bytes(fields.array()?);
                 if version != VERSION {
                     let reason = format!("Hello of version {version}, expected {VERSION}");
-                    return Err(Refusal::new(Code::UnknownMessage, reason));
+                    return Err(Refusal::unknown_message(reason));
                 }
                 agency = Some(u32::from_be_bytes(fields.array()?));
                 Request::Hello
@@ -161,8 +159,7 @@ impl Codec for Native {
 }
 
 fn unknown_type(number: u16) -> Refusal {
-    let reason = format!("message type {number} is unknown");
-    Refusal::new(Code::UnknownMessage, reason)
+    Refusal::unknown_message(format!("message type {number} is unknown"))
 }
 
 fn parse_bet<'a>(fields: &mut Fields<'a>) -> Result<FoundBet<'a>, Refusal> {
@@ -202,10 +199,8 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
             put(&STATUS_REPORT.to_be_bytes());
             put(&report.agencies.to_be_bytes());
             put(&report.missing.to_be_bytes());
-            put(&[match report.is_drawn {
-                true => Stage::Drawn as u8,
-                false => Stage::Betting as u8,
-            }]);
+            let stage = [Stage::Betting, Stage::Drawn][usize::from(report.is_drawn)];
+            put(&[stage as u8]);
         }
         Reply::Finished | Reply::DrawHeld => {}
     }

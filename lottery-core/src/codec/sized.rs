@@ -3,18 +3,15 @@
 
 use memchr::memchr;
 
-use super::text::{BetFormat, check_count, encode_documents, parse_agency, parse_count, pieces};
+use super::text::{
+    bet_of_agency, check_count, encode_documents, parse_agency, parse_count, pieces, split,
+};
 use super::{Codec, Scan};
 use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 /// Digits in front of a body.
 const SIZE_BYTES: usize = 8;
-
-const FORMAT: BetFormat = BetFormat {
-    separator: b';',
-    trims: false,
-};
 
 #[derive(Debug)]
 pub struct SizedText {
@@ -35,16 +32,14 @@ impl Codec for SizedText {
 
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
         let body = message.get(SIZE_BYTES..).unwrap_or_default();
-        if body == b"END" {
-            let request = Request::Finish(Awaits::Winners);
-            let agency = None;
-            return Ok(Message { agency, request });
-        }
-        let batch = parse_batch(body)?;
-        Ok(Message {
-            agency: batch.agency,
-            request: Request::Bets(batch),
-        })
+        let (agency, request) = match body {
+            b"END" => (None, Request::Finish(Awaits::Winners)),
+            body => {
+                let batch = parse_batch(body)?;
+                (batch.agency, Request::Bets(batch))
+            }
+        };
+        Ok(Message { agency, request })
     }
 
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
@@ -74,7 +69,7 @@ fn parse_batch(body: &[u8]) -> Result<Batch<'_>, Refusal> {
     let count = parse_count("the number of bets", &header[separator + 1..])?;
     let bets = bets.strip_prefix(b"\n").unwrap_or(bets);
     let bets = bets.strip_suffix(b"\n").unwrap_or(bets);
-    let bets = pieces(bets, b'\n').map(|bet| FORMAT.bet_of_agency(agency, bet));
+    let bets = pieces(bets, b'\n').map(|bet| Ok(bet_of_agency(agency, split(bet, b';')?)));
     check_count(count, Batch::collect(Some(agency), bets)?)
 }
 
