@@ -38,7 +38,6 @@ pub struct Chart {
     is_y_logarithmic: bool,
 }
 
-/// All charts.
 pub fn charts() -> csv::Result<Vec<Chart>> {
     table(include_str!("tables/charts.csv"))
 }
@@ -76,7 +75,6 @@ impl Chart {
         Ok(lines)
     }
 
-    /// The chart as an SVG file.
     pub fn render(&self, findings: &Findings) -> Result<String> {
         let lines = self.lines(findings)?;
         let at = |y: f64| if self.is_y_logarithmic { y.log10() } else { y };

@@ -31,7 +31,6 @@ const HANDSHAKES: usize = 1_000;
 const TORN_ROW: &[u8] = b"5,Ana,Pa";
 
 impl Bench {
-    /// Starts servers on an empty folder.
     pub fn starts(&self) -> Result<Vec<Figures>> {
         let starts = (0..STARTS).map(|_| {
             self.clean()?;

@@ -20,7 +20,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::certificates::{self, Authority, CENTRAL};
-use crate::wire::{Answer, Script};
+use crate::dialects::Answer;
+use crate::wire::{Script, Told};
 
 /// Agencies that may wait for the server's first answer at once. More would overflow the backlog of a
 /// busy server, and a dropped SYN is retried after a second.
@@ -125,7 +126,6 @@ pub fn tls_configs(authority: &Authority, agencies: usize) -> Result<Vec<Arc<Cli
     (1..=agencies as u32).map(config).collect()
 }
 
-/// A new TLS session with the server.
 pub fn session(config: &Arc<ClientConfig>) -> Result<ClientConnection> {
     let server = ServerName::try_from(CENTRAL)?;
     Ok(ClientConnection::new(config.clone(), server)?)
@@ -208,21 +208,22 @@ impl Agency<'_> {
         }
     }
 
-    fn take(&mut self, answer: Answer, now: Instant, common: &mut Common) -> Result<()> {
+    fn take(&mut self, told: Told, now: Instant, common: &mut Common) -> Result<()> {
         let (expected, is_last) = (self.script.winners, self.script.ends.len());
-        match (answer, self.in_flight.pop_front()) {
-            (Answer::Welcome(0), None) if !self.is_heard => {}
-            (Answer::Stored, Some(sent)) => {
+        match (told, self.in_flight.pop_front()) {
+            (Told::Welcome(0), None) if !self.is_heard => {}
+            (Told::Answer(Answer::Stored), Some(sent)) => {
                 common.answer_ns.record((now - sent).as_nanos() as u64)?;
                 self.answered += 1;
                 self.is_done = self.answered == is_last && expected.is_none();
             }
-            (Answer::DrawHeld, None) if self.answered == is_last => {}
-            (Answer::Winners(told), None) if self.answered == is_last => {
+            (Told::Answer(Answer::DrawHeld), None) if self.answered == is_last => {}
+            (Told::Answer(Answer::Winners(dnis)), None) if self.answered == is_last => {
+                let told = dnis.len() as u64;
                 self.is_done = expected == Some(told);
                 ensure!(self.is_done, "{told} winners, expected {expected:?}");
             }
-            (answer, _) => bail!("unexpected {answer:?}"),
+            (told, _) => bail!("unexpected {told:?}"),
         }
         common.heard += usize::from(!self.is_heard);
         self.is_heard = true;

@@ -32,11 +32,9 @@ const ANSWER_MS: [(f64, &str); 4] = [
 /// System calls that are told by name, after their total.
 const CALLS_SHOWN: usize = 8;
 
-/// Everything that runs need.
 pub struct Bench {
     /// The folder of the programs `server` and `client`.
     pub programs: PathBuf,
-    /// The folder in which everything happens.
     pub folder: TempDir,
     /// How often each row is run.
     pub pairs: usize,
@@ -60,7 +58,6 @@ impl Bench {
         runs.collect()
     }
 
-    /// A file of the server's storage.
     pub fn stored(&self, file: &str) -> PathBuf {
         self.folder.path().join(STORAGE).join(file)
     }

@@ -61,7 +61,6 @@ impl Drop for Process {
     }
 }
 
-/// What a process has used.
 pub struct Usage {
     /// Time on a processor, as the scheduler counts it.
     pub cpu_seconds: f64,
@@ -90,7 +89,6 @@ pub struct ServerSettings<'a> {
     pub dialect: Dialect,
     /// The authority of all certificates; `None`: no TLS.
     pub tls: Option<&'a Authority>,
-    /// Whether it serves the board.
     pub has_board: bool,
 }
 

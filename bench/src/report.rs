@@ -21,7 +21,6 @@ pub struct Target {
     pub limit: f64,
 }
 
-/// All targets.
 pub fn targets() -> csv::Result<Vec<Target>> {
     table(include_str!("tables/targets.csv"))
 }
@@ -41,7 +40,6 @@ impl Measured {
         Spread::of(self.runs.iter().filter_map(|run| figure(run, name)))
     }
 
-    /// All figures in one line.
     pub fn line(&self) -> String {
         let names = self.runs[0].iter().map(|(name, _)| name);
         let figures = names.map(|name| format!("{name} {}", or_dash(self.spread(name))));
@@ -49,7 +47,6 @@ impl Measured {
     }
 }
 
-/// Everything that was measured.
 pub struct Findings(pub Vec<Measured>);
 
 impl Findings {
@@ -69,7 +66,6 @@ impl Findings {
         }))
     }
 
-    /// The targets as a table.
     pub fn targets(&self) -> Result<String> {
         let mut table = "| what | target | measured | verdict |\n".to_owned();
         table += "| --- | --- | --- | --- |\n";

@@ -91,7 +91,6 @@ impl Codec for LinesCodec {
     }
 }
 
-/// What a first line announces.
 enum Kind {
     Bets(u32),
     Finished,

@@ -24,7 +24,6 @@ pub(super) fn bet_with_agency(fields: [&[u8]; 6]) -> Result<FoundBet<'_>, Refusa
     Ok(bet_of_agency(parse_agency(agency)?, fields))
 }
 
-/// The agency that these digits spell.
 pub(super) fn parse_agency(text: &[u8]) -> Result<u32, Refusal> {
     let agency = parse_decimal(text).filter(|agency| *agency >= 1);
     agency.ok_or_else(|| no_number("agency", text))
