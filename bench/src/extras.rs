@@ -134,14 +134,12 @@ impl Bench {
             }
             let usage = server.usage()?;
             let grown_kib = (usage.memory_mib - before) * 1024.0;
-            let of_one_core = HANDSHAKES as f64 / usage.cpu_seconds;
+            let connections = HANDSHAKES as f64;
+            let kib_each = grown_kib / connections;
             server.stop()?;
             Ok(figures([
-                ("handshakes/s of one core", of_one_core),
-                (
-                    "memory of an idle connection, KiB",
-                    grown_kib / HANDSHAKES as f64,
-                ),
+                ("handshakes/s of one core", connections / usage.cpu_seconds),
+                ("memory of an idle connection, KiB", kib_each),
             ]))
         });
         runs.collect()

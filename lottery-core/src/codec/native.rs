@@ -2,20 +2,7 @@
 //! sends and reads.
 //!
 //! Every message starts with two bytes, its type. Types 1–7 are those of existing agencies.
-//!
-//! | type | message | from | after the type |
-//! | --- | --- | --- | --- |
-//! | 1 | RegisterBets | agency | `u32` count, then per bet `u64` length and [the bet](crate::encoding) |
-//! | 2 | RegisterBetOk | central | nothing; one per stored batch, in order |
-//! | 3 | RegisterBetFailed | central | `u16` code |
-//! | 4 | Ack | agency | nothing; may follow any answer, never required |
-//! | 5 | AllBetsSent | agency | nothing |
-//! | 6 | RequestWinners | agency | nothing |
-//! | 7 | InformWinners | central | `u64` count, then `u32` DNIs |
-//! | 8 | Hello | agency | `u16` version, `u32` agency |
-//! | 9 | Welcome | central | `u64` bets, `u32` CRC-32, `u8` stage: 0 betting, 1 finished, 2 drawn |
-//! | 32 | Status | anybody | nothing |
-//! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` 0 before the draw, 2 after it |
+//! `docs/PROTOCOL.md` has its tables.
 
 use super::{Codec, Scan, too_large};
 use crate::bet::Bet;

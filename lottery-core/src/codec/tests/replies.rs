@@ -37,6 +37,7 @@ no winners | 00000010NO_WINNERS";
 
 /// One reply of each kind.
 fn replies() -> Vec<(&'static str, Reply)> {
+    let refusal = Refusal::new(Code::NotStored, "disk full");
     let status = |is_drawn| StatusReport {
         agencies: 5,
         missing: 258,
@@ -58,10 +59,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ("welcome", Reply::Welcome(welcome)),
         ("not drawn", Reply::Status(status(false))),
         ("drawn", Reply::Status(status(true))),
-        (
-            "refused",
-            Reply::Refused(Refusal::new(Code::NotStored, "disk full")),
-        ),
+        ("refused", Reply::Refused(refusal)),
     ]
 }
 
