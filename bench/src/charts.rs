@@ -117,10 +117,8 @@ impl Chart {
         for (index, ((name, points), colour)) in lines.iter().zip(&COLOURS).enumerate() {
             // Beside each other, so that no range hides another.
             let x = |point: &Point| point.x * 1.03_f64.powi(index as i32);
-            let medians: Vec<_> = points
-                .iter()
-                .map(|point| (x(point), at(point.y.median)))
-                .collect();
+            let median = |point: &Point| (x(point), at(point.y.median));
+            let medians: Vec<_> = points.iter().map(median).collect();
             for (point, median) in points.iter().zip(&medians) {
                 let (x, y) = (x(point), point.y);
                 plot.draw_series([Circle::new(*median, 4, colour.filled())])?;

@@ -127,11 +127,8 @@ impl Bench {
             Process::start(&mut command, [])
         })?;
         drop(server);
-        let sent: usize = agencies
-            .baseline
-            .iter()
-            .map(|script| script.bytes.len())
-            .sum();
+        let scripts = agencies.baseline.iter();
+        let sent: usize = scripts.map(|script| script.bytes.len()).sum();
         let stored = output.metadata()?.len() as usize;
         ensure!(stored == sent, "stored {stored} of {sent} bytes");
         fs::remove_file(output)?;

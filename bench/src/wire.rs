@@ -36,6 +36,7 @@ pub enum Told {
 }
 
 /// All that an agency sends.
+#[derive(Default)]
 pub struct Script {
     /// Every byte of it, in order.
     pub bytes: Vec<u8>,
@@ -54,11 +55,9 @@ impl Script {
     /// and the request for the winners. A native one begins with Hello, as the real client does.
     pub fn of(dialect: Dialect, plan: &AgencyPlan, batch_bets: u32) -> Script {
         let mut script = Script {
-            bytes: Vec::new(),
-            greeting_end: 0,
-            ends: Vec::new(),
             winners: Some(u64::from(plan.winners)),
             dialect: Some(dialect),
+            ..Script::default()
         };
         if dialect == Dialect::Native {
             script.bytes = hello(plan.agency);
@@ -114,11 +113,9 @@ impl Script {
         let frames = (0..bytes.len()).step_by(BASELINE_FRAME_BYTES);
         let ends = frames.map(|start| bytes.len().min(start + BASELINE_FRAME_BYTES));
         Script {
-            greeting_end: 0,
             ends: ends.collect(),
             bytes,
-            winners: None,
-            dialect: None,
+            ..Script::default()
         }
     }
 
