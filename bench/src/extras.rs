@@ -120,7 +120,7 @@ impl Bench {
 
     /// Has many agencies connect over TLS, one after the other, and stay.
     pub fn handshakes(&self) -> Result<Vec<Figures>> {
-        let authority = Authority::new(self.folder.path())?;
+        let authority = Authority::new(self.folder.path(), HANDSHAKES as u32)?;
         let configs = tls_configs(&authority, HANDSHAKES)?;
         let runs = (0..self.pairs).map(|_| {
             self.clean()?;

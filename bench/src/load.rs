@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use crate::certificates::{self, Authority, CENTRAL};
+use crate::certificates::{ADDRESS, Authority};
 use crate::dialects::Answer;
 use crate::wire::{Script, Told};
 
@@ -113,7 +113,7 @@ struct Common {
 /// What each of so many agencies needs to connect over TLS.
 pub fn tls_configs(authority: &Authority, agencies: usize) -> Result<Vec<Arc<ClientConfig>>> {
     let config = |number| {
-        let [ca, certificate, key] = authority.write(&certificates::agency(number))?;
+        let [ca, certificate, key] = authority.files(number);
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca)?)?;
         let chain = vec![CertificateDer::from_pem_file(certificate)?];
@@ -127,7 +127,7 @@ pub fn tls_configs(authority: &Authority, agencies: usize) -> Result<Vec<Arc<Cli
 }
 
 pub fn session(config: &Arc<ClientConfig>) -> Result<ClientConnection> {
-    let server = ServerName::try_from(CENTRAL)?;
+    let server = ServerName::try_from(ADDRESS)?;
     Ok(ClientConnection::new(config.clone(), server)?)
 }
 

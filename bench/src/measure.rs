@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::Authority;
 use crate::datasets::{AgencyPlan, Options};
 use crate::figures::{Figures, figures};
 use crate::load::{self, Outcome};
@@ -85,18 +85,15 @@ impl Bench {
     /// Makes what the agencies of a row read, send and show.
     pub fn agencies(&self, row: &Row) -> Result<Agencies> {
         let mut agencies = Agencies::default();
-        if row.is_tls {
-            agencies.authority = Some(Authority::new(self.folder.path())?);
-        }
-        for plan in Options::plan_of(&row.data)? {
+        let plans = Options::plan_of(&row.data)?;
+        let authority = || Authority::new(self.folder.path(), plans.len() as u32);
+        agencies.authority = row.is_tls.then(authority).transpose()?;
+        for plan in plans {
             let baseline = Script::baseline(&plan);
             if row.driver == Driver::Clients {
                 let file = format!("agency-{}.csv", plan.agency);
                 agencies.files.push(self.folder.path().join(file));
                 fs::write(&agencies.files[agencies.plans.len()], &baseline.bytes)?;
-                if let Some(authority) = &agencies.authority {
-                    authority.write(&certificates::agency(plan.agency))?;
-                }
             } else {
                 let script = Script::of(row.dialect, &plan, row.batch_bets);
                 agencies.ours.push(script);
@@ -170,7 +167,7 @@ impl Bench {
                 ("CLI_BATCH_WINDOW", row.window.to_string()),
                 ("CLI_DATA_PATH", file.to_string_lossy().into_owned()),
             ];
-            let files = tls.map(|authority| authority.files(&certificates::agency(id)));
+            let files = tls.map(|authority| authority.files(id));
             let names = ["CLI_TLS_CA", "CLI_TLS_CERT", "CLI_TLS_KEY"];
             let files = files.map(|files| names.into_iter().zip(files));
             command.current_dir(self.folder.path());

@@ -12,7 +12,7 @@ use client::reconnect::take_part;
 use client::signals::Signals;
 use lottery_program::settings::defaults;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::Authority;
 use crate::day::Day;
 use crate::{Options, lock};
 
@@ -45,8 +45,7 @@ pub fn run(
         batch_bets_max: bets as u32,
         window,
     };
-    let name = certificates::agency(number);
-    let files = authority.map(|authority| authority.files(&name).map(|file| Some(file.into())));
+    let files = authority.map(|authority| authority.files(number).map(|file| Some(file.into())));
     let [tls_ca, tls_cert, tls_key] = files.unwrap_or_default();
     let network = Network {
         server_address: address.to_string(),

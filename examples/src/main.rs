@@ -10,7 +10,7 @@ mod certificates;
 mod day;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -93,7 +93,9 @@ fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("lottery-").tempdir();
     let folder = folder.context("making a temporary folder")?;
     let path = folder.path();
-    let authority = authority(options, path).context("making certificates")?;
+    let authority = || Authority::new(path, options.agencies);
+    let authority = options.tls.then(authority).transpose();
+    let authority = authority.context("making certificates")?;
     let Some(central) = central::open(options, path, authority.as_ref())? else {
         return Ok(());
     };
@@ -119,18 +121,6 @@ fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     served.context("the central")?;
     folder.close().context("removing the temporary folder")?;
     Ok(())
-}
-
-/// With TLS, who signed the certificates of the central and the agencies.
-fn authority(options: &Options, folder: &Path) -> Result<Option<Authority>> {
-    if !options.tls {
-        return Ok(None);
-    }
-    let authority = Authority::new(folder)?;
-    for number in 1..=options.agencies {
-        authority.write(&certificates::agency(number))?;
-    }
-    Ok(Some(authority))
 }
 
 /// Ends the central and all agencies that still run.

@@ -41,13 +41,10 @@ impl Codec for Flags {
             (Next::Flag, Some(other)) => {
                 Err(Refusal::unknown_message(format!("flag {other} is unknown")))
             }
-            (Next::Batches(_), _) => match field_at(bytes, 0).map(u32::from_be_bytes) {
-                None => Ok(Scan::of_length(BATCH_HEADER_BYTES, bytes)),
-                Some(size) => {
-                    let length = BATCH_HEADER_BYTES as u64 + u64::from(size);
-                    Scan::of_claim(length, bytes, self.bytes_max)
-                }
-            },
+            (Next::Batches(_), _) => {
+                let size = field_at(bytes, 0).map(u32::from_be_bytes);
+                Scan::of_claim(BATCH_HEADER_BYTES, size, bytes, self.bytes_max)
+            }
         }
     }
 

@@ -19,13 +19,8 @@ impl Codec for Frames {
         if let Some(kind @ 4..) = bytes.first() {
             return Err(unknown_kind(*kind));
         }
-        match field_at(bytes, 1).map(u32::from_le_bytes) {
-            None => Ok(Scan::of_length(HEADER_BYTES, bytes)),
-            Some(size) => {
-                let length = HEADER_BYTES as u64 + u64::from(size);
-                Scan::of_claim(length, bytes, self.bytes_max)
-            }
-        }
+        let size = field_at(bytes, 1).map(u32::from_le_bytes);
+        Scan::of_claim(HEADER_BYTES, size, bytes, self.bytes_max)
     }
 
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {

@@ -20,14 +20,12 @@ pub struct SizedText {
 
 impl Codec for SizedText {
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
-        if let Some(size) = field_at::<SIZE_BYTES>(bytes, 0) {
-            let length = SIZE_BYTES as u64 + u64::from(parse_count("the size", &size)?);
-            return Scan::of_claim(length, bytes, self.bytes_max);
-        }
-        match bytes.iter().all(u8::is_ascii_digit) {
-            true => Ok(Scan::of_length(SIZE_BYTES, bytes)),
-            false => Err(Refusal::malformed("a size that is no number")),
-        }
+        let size = match field_at::<SIZE_BYTES>(bytes, 0) {
+            Some(size) => Some(parse_count("the size", &size)?),
+            None if bytes.iter().all(u8::is_ascii_digit) => None,
+            None => return Err(Refusal::malformed("a size that is no number")),
+        };
+        Scan::of_claim(SIZE_BYTES, size, bytes, self.bytes_max)
     }
 
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
