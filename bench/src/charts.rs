@@ -38,7 +38,6 @@ pub struct Chart {
     is_y_logarithmic: bool,
 }
 
-/// All charts.
 pub fn charts() -> csv::Result<Vec<Chart>> {
     table(include_str!("tables/charts.csv"))
 }
@@ -76,7 +75,6 @@ impl Chart {
         Ok(lines)
     }
 
-    /// The chart as an SVG file.
     pub fn render(&self, findings: &Findings) -> Result<String> {
         let lines = self.lines(findings)?;
         let at = |y: f64| if self.is_y_logarithmic { y.log10() } else { y };
@@ -119,10 +117,8 @@ impl Chart {
         for (index, ((name, points), colour)) in lines.iter().zip(&COLOURS).enumerate() {
             // Beside each other, so that no range hides another.
             let x = |point: &Point| point.x * 1.03_f64.powi(index as i32);
-            let medians: Vec<_> = points
-                .iter()
-                .map(|point| (x(point), at(point.y.median)))
-                .collect();
+            let median = |point: &Point| (x(point), at(point.y.median));
+            let medians: Vec<_> = points.iter().map(median).collect();
             for (point, median) in points.iter().zip(&medians) {
                 let (x, y) = (x(point), point.y);
                 plot.draw_series([Circle::new(*median, 4, colour.filled())])?;

@@ -10,12 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::StreamOwned;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::Authority;
 use crate::dialects::Dialect;
 use crate::figures::{Figures, figures};
+use crate::load::{session, tls_configs};
 use crate::measure::Bench;
 use crate::process::{Server, ServerSettings};
 use crate::rows::Row;
@@ -31,7 +31,6 @@ const HANDSHAKES: usize = 1_000;
 const TORN_ROW: &[u8] = b"5,Ana,Pa";
 
 impl Bench {
-    /// Starts servers on an empty folder.
     pub fn starts(&self) -> Result<Vec<Figures>> {
         let starts = (0..STARTS).map(|_| {
             self.clean()?;
@@ -121,31 +120,26 @@ impl Bench {
 
     /// Has many agencies connect over TLS, one after the other, and stay.
     pub fn handshakes(&self) -> Result<Vec<Figures>> {
-        let authority = Authority::new(self.folder.path())?;
-        let configs = (1..=HANDSHAKES).map(|agency| authority.client(agency));
-        let configs: Vec<_> = configs.collect::<Result<_>>()?;
+        let authority = Authority::new(self.folder.path(), HANDSHAKES as u32)?;
+        let configs = tls_configs(&authority, HANDSHAKES)?;
         let runs = (0..self.pairs).map(|_| {
             self.clean()?;
             let server = self.start_server(HANDSHAKES, Some(&authority))?;
             let before = server.usage()?.memory_mib;
             let mut streams = Vec::new();
             for config in &configs {
-                let name = ServerName::try_from(certificates::SERVER)?;
-                let session = ClientConnection::new(config.clone(), name)?;
-                let mut stream = StreamOwned::new(session, connect(server.address)?);
+                let mut stream = StreamOwned::new(session(config)?, connect(server.address)?);
                 probe(&mut stream)?;
                 streams.push(stream);
             }
             let usage = server.usage()?;
             let grown_kib = (usage.memory_mib - before) * 1024.0;
-            let of_one_core = HANDSHAKES as f64 / usage.cpu_seconds;
+            let connections = HANDSHAKES as f64;
+            let kib_each = grown_kib / connections;
             server.stop()?;
             Ok(figures([
-                ("handshakes/s of one core", of_one_core),
-                (
-                    "memory of an idle connection, KiB",
-                    grown_kib / HANDSHAKES as f64,
-                ),
+                ("handshakes/s of one core", connections / usage.cpu_seconds),
+                ("memory of an idle connection, KiB", kib_each),
             ]))
         });
         runs.collect()

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-/// The records of a CSV file.
 pub fn table<T: DeserializeOwned>(text: &str) -> csv::Result<Vec<T>> {
     csv::Reader::from_reader(text.as_bytes())
         .deserialize()
@@ -14,13 +13,11 @@ pub fn table<T: DeserializeOwned>(text: &str) -> csv::Result<Vec<T>> {
 /// The figures of a run, by name.
 pub type Figures = Vec<(String, f64)>;
 
-/// These figures.
 pub fn figures<'a>(list: impl IntoIterator<Item = (&'a str, f64)>) -> Figures {
     let list = list.into_iter();
     list.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The figure of this name, if the run has it.
 pub fn figure(figures: &Figures, name: &str) -> Option<f64> {
     let found = figures.iter().find(|(own, _)| own == name);
     found.map(|(_, value)| *value)

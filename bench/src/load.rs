@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,11 +15,13 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rustix::net::sockopt::set_socket_linger;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use crate::certificates::{self, Authority};
-use crate::wire::{Answer, Script};
+use crate::certificates::{ADDRESS, Authority};
+use crate::dialects::Answer;
+use crate::wire::{Script, Told};
 
 /// Agencies that may wait for the server's first answer at once. More would overflow the backlog of a
 /// busy server, and a dropped SYN is retried after a second.
@@ -56,8 +59,8 @@ pub fn run(
         heard: 0,
         done: 0,
     };
-    let certificates = tls.map(|authority| (1..=scripts.len()).map(|id| authority.client(id)));
-    let certificates: Option<Vec<_>> = certificates.map(Iterator::collect).transpose()?;
+    let configs = tls.map(|authority| tls_configs(authority, scripts.len()));
+    let configs = configs.transpose()?;
     let started = Instant::now();
     while common.done < scripts.len() {
         while agencies.len() < scripts.len().min(common.heard + UNHEARD_MAX) {
@@ -70,16 +73,10 @@ pub fn run(
             let interest = Interest::READABLE | Interest::WRITABLE;
             let registry = poll.registry();
             registry.register(&mut stream, Token(index), interest)?;
-            let stream = match &certificates {
-                None => Stream::Plain(stream),
-                Some(certificates) => {
-                    let server = ServerName::try_from(certificates::SERVER)?;
-                    let session = ClientConnection::new(certificates[index].clone(), server)?;
-                    Stream::Tls(Box::new(StreamOwned::new(session, stream)))
-                }
-            };
+            let session = configs.as_ref().map(|configs| session(&configs[index]));
             agencies.push(Agency {
-                stream,
+                socket: stream,
+                session: session.transpose()?,
                 script: &scripts[index],
                 is_heard: false,
                 is_done: false,
@@ -113,43 +110,32 @@ struct Common {
     done: usize,
 }
 
-/// A socket, plain or under TLS.
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+/// What each of so many agencies needs to connect over TLS.
+pub fn tls_configs(authority: &Authority, agencies: usize) -> Result<Vec<Arc<ClientConfig>>> {
+    let config = |number| {
+        let [ca, certificate, key] = authority.files(number);
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca)?)?;
+        let chain = vec![CertificateDer::from_pem_file(certificate)?];
+        let key = PrivateKeyDer::from_pem_file(key)?;
+        let config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)?;
+        Ok(Arc::new(config))
+    };
+    (1..=agencies as u32).map(config).collect()
 }
 
-impl Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(socket) => socket.read(buffer),
-            Stream::Tls(stream) => stream.read(buffer),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(socket) => socket.write(bytes),
-            Stream::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    /// Whether a read of so many bytes into a buffer of so many leaves none to read.
-    fn is_exhausted(&self, read: usize, buffer: usize) -> bool {
-        matches!(self, Stream::Plain(_)) && read < buffer
-    }
-
-    fn shutdown(&self) -> io::Result<()> {
-        match self {
-            Stream::Plain(socket) => socket.shutdown(Shutdown::Write),
-            Stream::Tls(stream) => stream.sock.shutdown(Shutdown::Write),
-        }
-    }
+pub fn session(config: &Arc<ClientConfig>) -> Result<ClientConnection> {
+    let server = ServerName::try_from(ADDRESS)?;
+    Ok(ClientConnection::new(config.clone(), server)?)
 }
 
 /// An agency: a socket, a place in a script, and the batches that wait for an answer.
 struct Agency<'a> {
-    stream: Stream,
+    socket: TcpStream,
+    /// `None`: no TLS.
+    session: Option<ClientConnection>,
     script: &'a Script,
     is_heard: bool,
     is_done: bool,
@@ -165,7 +151,7 @@ impl Agency<'_> {
     /// Sends what it may and takes what there is.
     fn ready(&mut self, common: &mut Common) -> Result<()> {
         self.send(common.window)?;
-        while let Some(read) = unless_blocking(self.stream.read(&mut common.buffer))? {
+        while let Some(read) = unless_blocking(self.read(&mut common.buffer))? {
             if self.is_done {
                 return Ok(());
             }
@@ -176,7 +162,8 @@ impl Agency<'_> {
                 self.take(answer, now, common)?;
             }
             self.send(common.window)?;
-            if self.stream.is_exhausted(read, common.buffer.len()) {
+            // A TLS record may hold more than was read of it.
+            if self.session.is_none() && read < common.buffer.len() {
                 break;
             }
         }
@@ -193,7 +180,7 @@ impl Agency<'_> {
             // Before the write, so that no answer comes before its question.
             let now = Instant::now();
             let piece = &self.script.bytes[self.sent_bytes..end];
-            let Some(written) = unless_blocking(self.stream.write(piece))? else {
+            let Some(written) = unless_blocking(self.write(piece))? else {
                 break;
             };
             self.sent_bytes += written;
@@ -201,27 +188,42 @@ impl Agency<'_> {
             let whole = unsent.partition_point(|end| *end <= self.sent_bytes);
             self.in_flight.extend((0..whole).map(|_| now));
             if self.sent_bytes == self.script.bytes.len() && self.script.winners.is_none() {
-                self.stream.shutdown()?;
+                self.socket.shutdown(Shutdown::Write)?;
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, answer: Answer, now: Instant, common: &mut Common) -> Result<()> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.session {
+            None => self.socket.read(buffer),
+            Some(session) => rustls::Stream::new(session, &mut self.socket).read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.session {
+            None => self.socket.write(bytes),
+            Some(session) => rustls::Stream::new(session, &mut self.socket).write(bytes),
+        }
+    }
+
+    fn take(&mut self, told: Told, now: Instant, common: &mut Common) -> Result<()> {
         let (expected, is_last) = (self.script.winners, self.script.ends.len());
-        match (answer, self.in_flight.pop_front()) {
-            (Answer::Welcome(0), None) if !self.is_heard => {}
-            (Answer::Stored, Some(sent)) => {
+        match (told, self.in_flight.pop_front()) {
+            (Told::Welcome(0), None) if !self.is_heard => {}
+            (Told::Answer(Answer::Stored), Some(sent)) => {
                 common.answer_ns.record((now - sent).as_nanos() as u64)?;
                 self.answered += 1;
                 self.is_done = self.answered == is_last && expected.is_none();
             }
-            (Answer::DrawHeld, None) if self.answered == is_last => {}
-            (Answer::Winners(told), None) if self.answered == is_last => {
+            (Told::Answer(Answer::DrawHeld), None) if self.answered == is_last => {}
+            (Told::Answer(Answer::Winners(dnis)), None) if self.answered == is_last => {
+                let told = dnis.len() as u64;
                 self.is_done = expected == Some(told);
                 ensure!(self.is_done, "{told} winners, expected {expected:?}");
             }
-            (answer, _) => bail!("unexpected {answer:?}"),
+            (told, _) => bail!("unexpected {told:?}"),
         }
         common.heard += usize::from(!self.is_heard);
         self.is_heard = true;
@@ -231,7 +233,7 @@ impl Agency<'_> {
 }
 
 /// `None` when the socket has to be waited for.
-pub fn unless_blocking<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
+pub fn unless_blocking<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         result => result.map(Some),

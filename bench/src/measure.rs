@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::Authority;
 use crate::datasets::{AgencyPlan, Options};
 use crate::figures::{Figures, figures};
 use crate::load::{self, Outcome};
@@ -32,11 +32,9 @@ const ANSWER_MS: [(f64, &str); 4] = [
 /// System calls that are told by name, after their total.
 const CALLS_SHOWN: usize = 8;
 
-/// Everything that runs need.
 pub struct Bench {
     /// The folder of the programs `server` and `client`.
     pub programs: PathBuf,
-    /// The folder in which everything happens.
     pub folder: TempDir,
     /// How often each row is run.
     pub pairs: usize,
@@ -60,7 +58,6 @@ impl Bench {
         runs.collect()
     }
 
-    /// A file of the server's storage.
     pub fn stored(&self, file: &str) -> PathBuf {
         self.folder.path().join(STORAGE).join(file)
     }
@@ -88,18 +85,15 @@ impl Bench {
     /// Makes what the agencies of a row read, send and show.
     pub fn agencies(&self, row: &Row) -> Result<Agencies> {
         let mut agencies = Agencies::default();
-        if row.is_tls {
-            agencies.authority = Some(Authority::new(self.folder.path())?);
-        }
-        for plan in Options::plan_of(&row.data)? {
+        let plans = Options::plan_of(&row.data)?;
+        let authority = || Authority::new(self.folder.path(), plans.len() as u32);
+        agencies.authority = row.is_tls.then(authority).transpose()?;
+        for plan in plans {
             let baseline = Script::baseline(&plan);
             if row.driver == Driver::Clients {
                 let file = format!("agency-{}.csv", plan.agency);
                 agencies.files.push(self.folder.path().join(file));
                 fs::write(&agencies.files[agencies.plans.len()], &baseline.bytes)?;
-                if let Some(authority) = &agencies.authority {
-                    authority.write(&certificates::name(plan.agency as usize))?;
-                }
             } else {
                 let script = Script::of(row.dialect, &plan, row.batch_bets);
                 agencies.ours.push(script);
@@ -130,11 +124,8 @@ impl Bench {
             Process::start(&mut command, [])
         })?;
         drop(server);
-        let sent: usize = agencies
-            .baseline
-            .iter()
-            .map(|script| script.bytes.len())
-            .sum();
+        let scripts = agencies.baseline.iter();
+        let sent: usize = scripts.map(|script| script.bytes.len()).sum();
         let stored = output.metadata()?.len() as usize;
         ensure!(stored == sent, "stored {stored} of {sent} bytes");
         fs::remove_file(output)?;
@@ -167,7 +158,7 @@ impl Bench {
         let server = Server::start(command, self.folder.path(), &settings)?;
         let clients_before = cpu_seconds_of_ended_children()?;
         let (address, tls) = (server.address, agencies.authority.as_ref());
-        let start = |id: usize, file: &Path| {
+        let start = |id: u32, file: &Path| {
             let mut command = Command::new(self.programs.join("client"));
             let settings = [
                 ("CLI_ID", id.to_string()),
@@ -176,7 +167,7 @@ impl Bench {
                 ("CLI_BATCH_WINDOW", row.window.to_string()),
                 ("CLI_DATA_PATH", file.to_string_lossy().into_owned()),
             ];
-            let files = tls.map(|authority| authority.files(&certificates::name(id)));
+            let files = tls.map(|authority| authority.files(id));
             let names = ["CLI_TLS_CA", "CLI_TLS_CERT", "CLI_TLS_KEY"];
             let files = files.map(|files| names.into_iter().zip(files));
             command.current_dir(self.folder.path());
@@ -242,7 +233,7 @@ impl Agencies {
         address: SocketAddr,
         window: u32,
         tls: Option<&Authority>,
-        start: impl Fn(usize, &Path) -> Result<Process>,
+        start: impl Fn(u32, &Path) -> Result<Process>,
     ) -> Result<Outcome> {
         if self.files.is_empty() {
             return load::run(address, scripts, window, tls);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::certificates::{self, Authority};
+use crate::certificates::{Authority, CENTRAL};
 use crate::dialects::Dialect;
 
 /// Where the server stores, in the folder that it runs in.
@@ -61,7 +61,6 @@ impl Drop for Process {
     }
 }
 
-/// What a process has used.
 pub struct Usage {
     /// Time on a processor, as the scheduler counts it.
     pub cpu_seconds: f64,
@@ -90,7 +89,6 @@ pub struct ServerSettings<'a> {
     pub dialect: Dialect,
     /// The authority of all certificates; `None`: no TLS.
     pub tls: Option<&'a Authority>,
-    /// Whether it serves the board.
     pub has_board: bool,
 }
 
@@ -119,7 +117,7 @@ impl Server {
         command.stdout(output.try_clone()?).stderr(output);
         let tls = settings.tls.map(|tls| {
             let names = ["TLS_CLIENT_CA", "TLS_CERT", "TLS_KEY"];
-            names.into_iter().zip(tls.files(certificates::SERVER))
+            names.into_iter().zip(tls.files(CENTRAL))
         });
         let (dialect, has_board) = (settings.dialect.name(), settings.has_board);
         let http = has_board.then(|| ("HTTP_PORT", "0".to_owned()));

@@ -21,7 +21,6 @@ pub struct Target {
     pub limit: f64,
 }
 
-/// All targets.
 pub fn targets() -> csv::Result<Vec<Target>> {
     table(include_str!("tables/targets.csv"))
 }
@@ -41,7 +40,6 @@ impl Measured {
         Spread::of(self.runs.iter().filter_map(|run| figure(run, name)))
     }
 
-    /// All figures in one line.
     pub fn line(&self) -> String {
         let names = self.runs[0].iter().map(|(name, _)| name);
         let figures = names.map(|name| format!("{name} {}", or_dash(self.spread(name))));
@@ -49,7 +47,6 @@ impl Measured {
     }
 }
 
-/// Everything that was measured.
 pub struct Findings(pub Vec<Measured>);
 
 impl Findings {
@@ -69,19 +66,12 @@ impl Findings {
         }))
     }
 
-    /// The targets as a table.
     pub fn targets(&self) -> Result<String> {
         let mut table = "| what | target | measured | verdict |\n".to_owned();
         table += "| --- | --- | --- | --- |\n";
-        for Target {
-            what,
-            row,
-            figure,
-            rule,
-            limit,
-        } in targets()?
-        {
-            let found = self.spread(&row, &figure);
+        for target in targets()? {
+            let (what, rule, limit) = (target.what, target.rule, target.limit);
+            let found = self.spread(&target.row, &target.figure);
             let verdict = match found.map(|found| match rule.as_str() {
                 "median at most" => found.median <= limit,
                 "median at least" => found.median >= limit,
@@ -110,16 +100,14 @@ impl Findings {
         let alignment = " --: |".repeat(columns.len());
         let mut table = format!("| row | {} |\n| --- |{alignment}\n", columns.join(" | "));
         for measured in rows {
-            let cells = columns
-                .iter()
-                .map(|column| or_dash(measured.spread(column)));
-            let cells = cells.collect::<Vec<_>>().join(" | ");
+            let cell = |column: &&str| or_dash(measured.spread(column));
+            let cells = columns.iter().map(cell).collect::<Vec<_>>().join(" | ");
             table += &format!("| {} | {cells} |\n", measured.name);
         }
-        let others = others
-            .iter()
-            .map(|measured| format!("\n- {}", measured.line()));
-        table + &others.collect::<String>()
+        for measured in others {
+            table += &format!("\n- {}", measured.line());
+        }
+        table
     }
 
     /// Writes `RESULTS.md` and the curves into `output`; the server stored in `folder`.

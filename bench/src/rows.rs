@@ -41,14 +41,12 @@ pub struct Row {
     pub driver: Driver,
     /// The flags of the [generator](crate::datasets::Options) for what the agencies bet.
     pub data: String,
-    /// Bets of a batch, at most.
     pub batch_bets: u32,
     /// Batches of an agency that may be unanswered at once.
     pub window: u32,
     pub durability: &'static str,
     /// What the agencies speak; the real client knows the native one only.
     pub dialect: Dialect,
-    /// Whether they speak it over TLS.
     pub is_tls: bool,
     /// Whether [viewers](crate::viewers) follow them.
     pub has_viewers: bool,

@@ -3,15 +3,14 @@
 //! A [`Script`] is all that one agency sends, made before any clock starts, and how it recognises
 //! the answers. The [load](crate::load) replays them.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 
 use crate::datasets::{AgencyPlan, Bet};
-use crate::dialects::{self, BetFields, Dialect};
+use crate::dialects::{Answer, BetFields, Dialect};
 
 /// Bytes of a frame of the baseline; the last one of an agency may have fewer.
 pub const BASELINE_FRAME_BYTES: usize = 8192;
 
-/// What the baseline answers to a frame.
 pub const BASELINE_ANSWER: [u8; 2] = [0; 2];
 
 /// Bytes of a batch at most, in the native protocol: the real client's bound.
@@ -20,7 +19,6 @@ const BATCH_BYTES_MAX: usize = 8192;
 /// Bytes of a native bet, but for the names.
 const BET_BYTES: usize = 36;
 
-/// Bytes of a Welcome.
 const WELCOME_BYTES: usize = 15;
 
 /// A batch without bets, type and count, which is answered and changes nothing.
@@ -29,24 +27,20 @@ pub const EMPTY_BATCH: [u8; 6] = [0, 1, 0, 0, 0, 0];
 pub const ALL_BETS_SENT: [u8; 2] = [0, 5];
 pub const REQUEST_WINNERS: [u8; 2] = [0, 6];
 
-/// An answer, as far as a load cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+/// What an agency is told.
+#[derive(Debug)]
+pub enum Told {
     /// The agency may begin; this many of its bets are stored already.
     Welcome(u64),
-    /// A batch is stored.
-    Stored,
-    /// The winners may be asked for, or have been.
-    DrawHeld,
-    /// The draw was held, and so many of the agency's bets won.
-    Winners(u64),
+    Answer(Answer),
 }
 
 /// All that an agency sends.
+#[derive(Default)]
 pub struct Script {
     /// Every byte of it, in order.
     pub bytes: Vec<u8>,
-    /// Where its greeting ends: nothing else is sent before the [`Answer::Welcome`]. Zero without one.
+    /// Where its greeting ends: nothing else is sent before the [`Told::Welcome`]. Zero without one.
     pub greeting_end: usize,
     /// Where each message ends that is answered by [`Answer::Stored`].
     pub ends: Vec<usize>,
@@ -61,11 +55,9 @@ impl Script {
     /// and the request for the winners. A native one begins with Hello, as the real client does.
     pub fn of(dialect: Dialect, plan: &AgencyPlan, batch_bets: u32) -> Script {
         let mut script = Script {
-            bytes: Vec::new(),
-            greeting_end: 0,
-            ends: Vec::new(),
             winners: Some(u64::from(plan.winners)),
             dialect: Some(dialect),
+            ..Script::default()
         };
         if dialect == Dialect::Native {
             script.bytes = hello(plan.agency);
@@ -121,11 +113,9 @@ impl Script {
         let frames = (0..bytes.len()).step_by(BASELINE_FRAME_BYTES);
         let ends = frames.map(|start| bytes.len().min(start + BASELINE_FRAME_BYTES));
         Script {
-            greeting_end: 0,
             ends: ends.collect(),
             bytes,
-            winners: None,
-            dialect: None,
+            ..Script::default()
         }
     }
 
@@ -139,41 +129,26 @@ impl Script {
         }
     }
 
-    /// Takes a whole answer off the front of what came. An error when the server refuses, or says what
-    /// no agency is told.
-    pub fn take_answer(&self, came: &mut Vec<u8>) -> Result<Option<Answer>> {
-        let (answer, bytes) = match (self.dialect, &came[..]) {
-            (None, [_, _, ..]) => (Answer::Stored, BASELINE_ANSWER.len()),
-            (None, _) | (Some(Dialect::Native), [0, 9]) => return Ok(None),
-            (Some(Dialect::Native), [0, 9, welcome @ ..]) => {
-                let Some((stored, _)) = welcome.split_first_chunk() else {
-                    return Ok(None);
-                };
-                (Answer::Welcome(u64::from_be_bytes(*stored)), WELCOME_BYTES)
+    /// Takes a whole answer off the front of what came. An error when it is none.
+    pub fn take_answer(&self, came: &mut Vec<u8>) -> Result<Option<Told>> {
+        let (told, bytes) = match (self.dialect, &came[..]) {
+            (None, _) => (Told::Answer(Answer::Stored), BASELINE_ANSWER.len()),
+            (Some(Dialect::Native), [0, 9, stored @ ..]) => {
+                let stored = stored.first_chunk().copied().unwrap_or_default();
+                (Told::Welcome(u64::from_be_bytes(stored)), WELCOME_BYTES)
             }
             (Some(dialect), _) => {
                 let answer = dialect.take_answer(came);
                 let answer = answer.map_err(|_| anyhow!("no answer of {}", dialect.name()))?;
-                return Ok(match answer {
-                    None => None,
-                    Some(dialects::Answer::Stored) => Some(Answer::Stored),
-                    Some(dialects::Answer::DrawHeld) => Some(Answer::DrawHeld),
-                    Some(dialects::Answer::Winners(dnis)) => {
-                        Some(Answer::Winners(dnis.len() as u64))
-                    }
-                    Some(dialects::Answer::Refused(code)) => bail!("refused, code {code:?}"),
-                });
+                return Ok(answer.map(Told::Answer));
             }
         };
-        if came.len() < bytes {
-            return Ok(None);
-        }
-        came.drain(..bytes);
-        Ok(Some(answer))
+        let is_whole = came.len() >= bytes;
+        came.drain(..if is_whole { bytes } else { 0 });
+        Ok(is_whole.then_some(told))
     }
 }
 
-/// The greeting of a native agency.
 pub fn hello(agency: u32) -> Vec<u8> {
     [[0, 8, 0, 1], agency.to_be_bytes()].concat()
 }

@@ -311,7 +311,6 @@ impl<S: BetSource> Agency<S> {
     }
 }
 
-/// A reply's name in the protocol.
 fn name(reply: &Reply) -> &'static str {
     match reply {
         Reply::Welcome(_) => "Welcome",

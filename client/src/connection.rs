@@ -26,7 +26,6 @@ const READ_BYTES: usize = 16 * 1024;
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What went wrong between here and the central.
 #[derive(Debug, Error)]
 pub enum ConnectionError {
     #[error("no server answers at {0}: {1}")]
@@ -54,7 +53,6 @@ impl ConnectionError {
         !matches!(self, Invalid(_) | TlsSettings(_) | Tls(_))
     }
 
-    /// What an error of the stream means.
     fn of_stream(error: io::Error) -> ConnectionError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         match inner {

@@ -40,7 +40,6 @@ pub fn progress(bets: u64, percent: u64) {
     info!("action: progreso | result: success | apuestas: {bets} | porcentaje: {percent}");
 }
 
-/// A batch is stored.
 pub fn batch_sent(bets: u32, level: Level) {
     log::log!(
         level,
@@ -48,7 +47,6 @@ pub fn batch_sent(bets: u32, level: Level) {
     );
 }
 
-/// The single bet is stored.
 pub fn bet_sent(bet: &Bet<'_>) {
     let (document, number) = (bet.document, bet.number);
     info!("action: apuesta_enviada | result: success | dni: {document} | numero: {number}");
@@ -67,7 +65,6 @@ pub fn will_retry(reason: impl Display, pause: Duration) {
     warn!("action: connect | result: in_progress | error: {reason} | retry_in: {pause}ms");
 }
 
-/// A batch of so many bets was refused for good.
 pub fn batch_refused(bets: u32, reason: impl Display) {
     let reason = Value(reason);
     error!("action: apuesta_enviada | result: fail | cantidad: {bets} | error: {reason}");
@@ -89,7 +86,6 @@ pub fn echo_received(client: u32, message: &str) {
     info!("action: receive_message | result: success | client_id: {client} | msg: {message}");
 }
 
-/// All echoes came back.
 pub fn loop_finished(client: u32) {
     info!("action: loop_finished | result: success | client_id: {client}");
 }

@@ -117,7 +117,6 @@ pub(crate) fn pause<E: Display>(
     }
 }
 
-/// The conversation over one connection.
 fn converse<S: BetSource>(
     agency: &mut Agency<S>,
     network: &Network,

@@ -108,16 +108,12 @@ mod tests {
         // A client that opened the pipe would find it empty.
         let written = pipe.clone();
         thread::spawn(move || File::create(written));
-        for (files, setting) in [
-            ([&pipe, &file, &file], "tls.ca"),
-            ([&file, &pipe, &file], "tls.cert"),
-            ([&file, &file, &pipe], "tls.key"),
-        ] {
-            let [tls_ca, tls_cert, tls_key] = files.map(|file| Some(file.clone()));
+        for setting in ["tls.ca", "tls.cert", "tls.key"] {
+            let path_of = |other| Some(if other == setting { &pipe } else { &file }.clone());
             let network = Network {
-                tls_ca,
-                tls_cert,
-                tls_key,
+                tls_ca: path_of("tls.ca"),
+                tls_cert: path_of("tls.cert"),
+                tls_key: path_of("tls.key"),
                 ..defaults()
             };
             let error = format!("{:#}", session(&network).unwrap_err());

@@ -1,7 +1,6 @@
 //! An agency, in this process.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -13,8 +12,9 @@ use client::reconnect::take_part;
 use client::signals::Signals;
 use lottery_program::settings::defaults;
 
+use crate::certificates::Authority;
 use crate::day::Day;
-use crate::{Options, certificates, lock};
+use crate::{Options, lock};
 
 /// As the client has them by default.
 const BATCH_BETS_MAX: u64 = 125;
@@ -27,7 +27,7 @@ const BYTES_PER_BET: u64 = 8000;
 pub fn run(
     number: u32,
     options: &Options,
-    folder: &Path,
+    authority: Option<&Authority>,
     address: SocketAddr,
     signals: &Signals,
     day: &Mutex<Day>,
@@ -45,8 +45,8 @@ pub fn run(
         batch_bets_max: bets as u32,
         window,
     };
-    let files = certificates::files(number, folder);
-    let [tls_ca, tls_cert, tls_key] = files.map(|file| options.tls.then_some(file));
+    let files = authority.map(|authority| authority.files(number).map(|file| Some(file.into())));
+    let [tls_ca, tls_cert, tls_key] = files.unwrap_or_default();
     let network = Network {
         server_address: address.to_string(),
         tls_ca,

@@ -10,13 +10,18 @@ use server::config::Config;
 use server::event_loop::catch_signals;
 use server::start::{self, LotteryLoop};
 
-use crate::{Options, certificates};
+use crate::Options;
+use crate::certificates::{Authority, CENTRAL};
 
 pub const WINNING_NUMBER: u32 = 7574;
 
 /// A central that listens on free ports of loopback, for agencies and for viewers; nothing when a signal came
 /// first. It stores in `folder`, unless another one is to be kept.
-pub fn open(options: &Options, folder: &Path) -> Result<Option<LotteryLoop>> {
+pub fn open(
+    options: &Options,
+    folder: &Path,
+    authority: Option<&Authority>,
+) -> Result<Option<LotteryLoop>> {
     let signals = catch_signals(options.tls).context("catching signals")?;
     let storage = options.keep.clone();
     let storage = storage.unwrap_or_else(|| folder.join("storage"));
@@ -26,8 +31,8 @@ pub fn open(options: &Options, folder: &Path) -> Result<Option<LotteryLoop>> {
         storage.display()
     );
     fs::create_dir_all(&storage).with_context(|| storage.display().to_string())?;
-    let files = certificates::files(certificates::CENTRAL, folder);
-    let [tls_client_ca, tls_cert, tls_key] = files.map(|file| options.tls.then_some(file));
+    let files = authority.map(|authority| authority.files(CENTRAL).map(|file| Some(file.into())));
+    let [tls_client_ca, tls_cert, tls_key] = files.unwrap_or_default();
     let config = Config {
         server_port: 0,
         http_port: Some(0),

@@ -21,17 +21,14 @@ const WINNERS_PER_LINE: usize = 5;
 const BAR: &str = "agency {prefix:>3} {wide_bar:.cyan/blue} {percent:>3}% {msg:>11}";
 const DRAW: &str = "draw       {wide_msg}";
 
-/// The day so far.
 pub struct Day {
     agencies: Vec<Agency>,
     bars: MultiProgress,
     draw: ProgressBar,
     began: Instant,
-    /// What went wrong.
     pub troubles: Vec<String>,
 }
 
-/// What is known of an agency.
 struct Agency {
     /// How much of its file is stored. It is finished when all is.
     bar: ProgressBar,
@@ -72,7 +69,6 @@ impl Day {
         })
     }
 
-    /// Begins to show the day.
     pub fn open(&mut self, introduction: &str) {
         self.say(introduction);
         self.began = Instant::now();
@@ -123,7 +119,6 @@ impl Day {
         }
     }
 
-    /// Whether every agency has its winners.
     pub fn is_complete(&self) -> bool {
         self.agencies.iter().all(|agency| agency.winners.is_some())
     }

@@ -5,6 +5,7 @@
 
 mod agency;
 mod central;
+#[path = "../../bench/src/certificates.rs"]
 mod certificates;
 mod day;
 
@@ -23,6 +24,7 @@ use lottery_program::{Complaint, VERSION};
 use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM};
 use signal_hook::{iterator, low_level};
 
+use crate::certificates::Authority;
 use crate::day::Day;
 
 const WHERE_TO_GO_ON: &str = r#"
@@ -91,10 +93,10 @@ fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("lottery-").tempdir();
     let folder = folder.context("making a temporary folder")?;
     let path = folder.path();
-    if options.tls {
-        certificates::make(path, options.agencies).context("making certificates")?;
-    }
-    let Some(central) = central::open(options, path)? else {
+    let authority = || Authority::new(path, options.agencies);
+    let authority = options.tls.then(authority).transpose();
+    let authority = authority.context("making certificates")?;
+    let Some(central) = central::open(options, path, authority.as_ref())? else {
         return Ok(());
     };
     let addresses = central.addresses()?;
@@ -105,9 +107,9 @@ fn hold(options: &Options, day: &Mutex<Day>) -> Result<()> {
     ));
     let served = thread::scope(|scope| {
         for number in 1..=options.agencies {
-            let signals = &signals;
+            let (signals, authority) = (&signals, authority.as_ref());
             scope.spawn(move || {
-                let result = agency::run(number, options, path, address, signals, day);
+                let result = agency::run(number, options, authority, address, signals, day);
                 lock(day).ended(number, result, signals.have_ended_it());
             });
         }

@@ -2,17 +2,8 @@
 //! by which both sides of a connection, and the files of the store, can tell whether they mean the same
 //! bets.
 //!
-//! ```text
-//! u32 agency
-//! u32 length, then that many bytes: first name, UTF-8
-//! u32 length, then that many bytes: last name, UTF-8
-//! u32 DNI
-//! i64 birthdate, the Unix time of its midnight UTC
-//! u32 number
-//! ```
-//!
-//! All integers are big-endian. The CRC-32 that Welcome and `closings.csv` carry is over these bytes,
-//! bet after bet, with nothing in between.
+//! `docs/PROTOCOL.md` has their table. All integers are big-endian. The CRC-32 that Welcome and
+//! `closings.csv` carry is over these bytes, bet after bet, with nothing in between.
 
 use crate::bet::{Bet, InvalidBet};
 use crate::date;
@@ -92,20 +83,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bet_that_is_cut_or_longer_is_malformed() {
-        let bet = ["Ana", "Ñu", "30904465", "1999-03-17", "7574"].map(str::as_bytes);
-        let bet = Bet::from_text(1, bet).unwrap();
-        let mut bytes = Vec::new();
-        encode(&bet, &mut bytes);
-        for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err());
-        }
-        assert_eq!(decode(&bytes), Ok((1, Ok(bet))));
-        bytes.push(0);
-        assert!(decode(&bytes).is_err());
-    }
 
     #[test]
     fn the_crc_is_that_of_ieee_however_the_bets_come() {

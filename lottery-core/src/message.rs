@@ -76,10 +76,10 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// The first error among `bets`: the message is malformed, which ends the connection.
-    pub fn collect<E>(
+    pub fn collect(
         header_agency: Option<u32>,
-        bets: impl Iterator<Item = Result<FoundBet<'a>, E>>,
-    ) -> Result<Batch<'a>, E> {
+        bets: impl Iterator<Item = Result<FoundBet<'a>, Refusal>>,
+    ) -> Result<Batch<'a>, Refusal> {
         // A codec knows how many bets are announced, and that they fit the message.
         let expected = bets.size_hint().0;
         let mut batch = Batch {
@@ -104,10 +104,8 @@ impl<'a> Batch<'a> {
         let refusal = match found.bet {
             _ if found.agency != expected => {
                 let found = found.agency;
-                let reason = format!(
-                    "bet {position} is of agency {found}, and the first of agency {expected}"
-                );
-                Refusal::new(Code::WrongAgency, reason)
+                let reason = format!("is of agency {found}, and the first of agency {expected}");
+                Refusal::new(Code::WrongAgency, format!("bet {position} {reason}"))
             }
             Ok(bet) => {
                 match found.encoding {
@@ -197,10 +195,13 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a reason of its own.
     pub fn new(code: Code, reason: impl Into<String>) -> Refusal {
-        Refusal {
-            code,
-            reason: reason.into(),
-        }
+        let reason = reason.into();
+        Refusal { code, reason }
+    }
+
+    /// The bytes are a message of no known kind.
+    pub fn unknown_message(reason: impl Into<String>) -> Refusal {
+        Refusal::new(Code::UnknownMessage, reason)
     }
 
     /// The bytes are not a message.

@@ -43,13 +43,6 @@ const CLASSES: [u8; 256] = {
 
 impl<'a> Name<'a> {
     /// The name that the bytes spell, if it is valid.
-    ///
-    /// ```
-    /// use lottery_core::name::Name;
-    /// assert!(Name::new("Núñez".as_bytes()).is_some());
-    /// assert!(Name::new(b"").is_none());
-    /// assert!(Name::new(b"Ana\n").is_none());
-    /// ```
     // Not inlined, its result goes through memory: checking a bet then takes twice as long.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Option<Name<'a>> {

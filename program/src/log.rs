@@ -109,11 +109,8 @@ fn format_line(level: Level, target: &str, event: &str) -> String {
 fn rank(level: Level, event: &str) -> Rank {
     let action = event.strip_prefix("action: ").unwrap_or_default();
     let own = MILESTONES.get().copied().unwrap_or_default();
-    if ENDING
-        .iter()
-        .chain(own)
-        .any(|name| action.starts_with(name))
-    {
+    let mut milestones = ENDING.iter().chain(own);
+    if milestones.any(|name| action.starts_with(name)) {
         Rank::Milestone
     } else if level <= Level::Warn {
         Rank::Trouble

@@ -47,7 +47,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// The plans of these flags.
     pub fn plan_of(flags: &str) -> Result<Vec<AgencyPlan>> {
         let words = format!("datasets {flags}");
         Options::try_parse_from(words.split_whitespace())?.plan()
@@ -81,7 +80,6 @@ impl Options {
 pub struct AgencyPlan {
     /// From 1.
     pub agency: u32,
-    /// How many rows.
     pub bets: u32,
     /// How many of them win.
     pub winners: u32,
@@ -90,7 +88,6 @@ pub struct AgencyPlan {
     seed: u64,
 }
 
-/// A row of an agency's file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bet {
     pub person: Person,

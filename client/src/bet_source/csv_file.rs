@@ -232,26 +232,14 @@ mod tests {
 
     use super::*;
 
-    /// The documents of the bets in a file, and then what was reported: the first line, for a row
-    /// of several lines the last one, and the problem in short. Or what is wrong with the file.
-    fn outcome(bytes: &[u8]) -> String {
+    /// The documents of the bets in a file, and then what was reported: a line, and its problem. Or what is
+    /// wrong with the file.
+    fn outcome(bytes: &[u8]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agency-3.csv");
         fs::write(&path, bytes).unwrap();
         let mut reported = Vec::new();
-        let report = |error: &RowError| {
-            let (line, problem) = (error.line, &error.problem);
-            let spans = format!("a quoted field spans lines {line} to ");
-            let short =
-                if let Some(last) = problem.strip_prefix("unclosed quote; skipped up to line ") {
-                    format!("-{last} open")
-                } else if let Some(rest) = problem.strip_prefix(&spans) {
-                    format!("-{} lines", rest.split(';').next().unwrap())
-                } else {
-                    format!(" {}", problem.split([',', '"']).next().unwrap().trim_end())
-                };
-            reported.push(format!("{line}{short}"));
-        };
+        let report = |error: &RowError| reported.push(format!("{} {}", error.line, error.problem));
         let mut source = CsvFile::open(3, &path, report).unwrap();
         let mut documents = Vec::new();
         // Twice, because a row is reported once however often it is read.
@@ -262,7 +250,7 @@ mod tests {
                 match source.next_bet(|bet| bet.document.to_string()) {
                     Ok(Some(document)) => documents.push(document),
                     Ok(None) => break,
-                    Err(SourceError::NoBets(_, reason)) => return reason,
+                    Err(SourceError::NoBets(_, reason)) => return vec![reason],
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -270,88 +258,75 @@ mod tests {
         let rejected = source.rejected();
         drop(source);
         assert_eq!(rejected, reported.len() as u64);
-        documents.append(&mut reported);
-        documents.join(" ")
+        [documents, reported].concat()
     }
 
-    const UTF_16: &str = "it is UTF-16, expected UTF-8";
+    /// Expects an outcome, of whose parts the beginnings are given.
+    fn expect(file: &[u8], expected: &str) {
+        let found = outcome(file);
+        let expected: Vec<_> = expected.split_terminator(" | ").collect();
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        let mut parts = found.iter().zip(&expected);
+        let is_right = parts.all(|(found, expected)| found.starts_with(expected));
+        assert!(is_right, "{found:?}, expected {expected:?}");
+    }
+
+    /// A file, where `¶` is a line feed and `←` a carriage return, `@` and `#` are bets of DNI 1 and 2, `Z` is
+    /// as much as fits into a line, `^` marks UTF-8; and the outcome.
+    const FILES: &str = r##"
+Ends of lines, and empty ones.
+ =>
+←¶¶ =>
+@¶#¶ => 1 | 2
+@←¶←¶¶#←¶←¶ => 1 | 2
+@¶#← => 1 | 2
+^@¶# => 1 | 2
+A carriage return alone ends no row, and two bets are made of it neither.
+@¶#←#¶# => 1 | 2 | 2 9 fields
+@¶^#¶few,fields¶#,¶ => 1 | 2 | 3 2 fields | 4 6 fields
+@¶Ana,Paz,1,1999-02-30,7 => 1 | 2 birthdate
+@¶Ana,,1,1999-03-17,7¶# => 1 | 2 | 2 last_name
+@¶Ana,Paz,,1999-03-17,7¶# => 1 | 2 | 2 document
+The first half of a long row would be a bet, on another number.
+@¶Ana,Paz,1,1999-03-17,00ZZ7¶# => 1 | 2 | 2 longer than 4096 bytes
+^Ana,Paz,1,1999-03-17,Z7¶#,ZZZ¶#¶Z => 2 | 1 longer than 4096 bytes | 2 longer than 4096 bytes | 4 1 fields
+Quotes that are closed in their line, or open no field.
+"Ana ""la""","Paz, hija",2,1999-03-17,"7"¶ => 2
+@¶Eva "la,#¶"Eva""",#¶"Eva" "la,#¶# => 1 | 2 | 2 6 fields | 3 6 fields | 4 6 fields
+One row of several lines, no part of which is a bet.
+@¶"Ana¶#¶"¶# => 1 | 2 | 2 a quoted field spans lines 2 to 4;
+@¶Ana,Paz,1,1999-03-17,"7←¶"←¶# => 1 | 2 | 2 a quoted field spans lines 2 to 3;
+@¶"""←¶#¶"",¶"x¶# => 1 | 2 | 2 a quoted field spans lines 2 to 5;
+@¶x←"¶#¶"¶# => 1 | 2 | 2 a quoted field spans lines 2 to 4;
+^"Ana¶#"¶# => 2 | 1 a quoted field spans lines 1 to 2;
+Open for too long, up to the next quote, or to the end of the file.
+@¶"Z¶#¶#,"la¶# => 1 | 2 | 2 unclosed quote; skipped up to line 4
+@¶"ZZ¶#¶ZZ"Z,"¶# => 1 | 2 | 2 unclosed quote; skipped up to line 4
+@¶ZZ,"¶#¶"¶# => 1 | 2 | 2 unclosed quote; skipped up to line 4
+@¶"# => 1 | 2 unclosed quote; skipped up to line 2
+@¶"Z¶#¶#¶ => 1 | 2 unclosed quote; skipped up to line 4
+Another file than was meant.
+Ana;Paz;1;1999-03-17;7 => its fields are separated by ';', expected ','
+¶Ana→Paz→1→1999-03-17→7 => its fields are separated by '\t', expected ','
+¶¶name,number¶ => expected rows of first_name,last_name,document,birthdate,number"##;
 
     /// Rows are those of Python 3.11's `csv.reader`, but where a quote is open for too long.
     #[test]
     fn a_row_that_is_no_bet_is_reported_once_with_its_lines_and_without_a_bet_the_file_is_wrong() {
-        for (file, expected) in [
-            // Ends of lines, and empty ones.
-            ("", ""),
-            ("\r\n\n", ""),
-            ("@\n#\n", "1 2"),
-            ("@\r\n\r\n\n#\r\n\r\n", "1 2"),
-            ("@\n#\r", "1 2"),
-            ("\u{feff}@\n#", "1 2"),
-            // A carriage return alone ends no row, and two bets are made of it neither.
-            ("@\n#\r#\n#", "1 2 2 9 fields"),
-            (
-                "@\n\u{feff}#\nfew,fields\n#,\n",
-                "1 2 3 2 fields 4 6 fields",
-            ),
-            ("@\nAna,Paz,1,1999-02-30,7", "1 2 birthdate"),
-            ("@\nAna,,1,1999-03-17,7\n#", "1 2 2 last_name"),
-            ("@\nAna,Paz,,1999-03-17,7\n#", "1 2 2 document"),
-            // The first half of a long row would be a bet, on another number.
-            (
-                "@\nAna,Paz,1,1999-03-17,00ZZ7\n#",
-                "1 2 2 longer than 4096 bytes",
-            ),
-            (
-                "\u{feff}Ana,Paz,1,1999-03-17,Z7\n#,ZZZ\n#\nZ",
-                "2 1 longer than 4096 bytes 2 longer than 4096 bytes 4 1 fields",
-            ),
-            // Quotes that are closed in their line, or open no field.
-            ("\"Ana \"\"la\"\"\",\"Paz, hija\",2,1999-03-17,\"7\"\n", "2"),
-            (
-                "@\nEva \"la,#\n\"Eva\"\"\",#\n\"Eva\" \"la,#\n#",
-                "1 2 2 6 fields 3 6 fields 4 6 fields",
-            ),
-            // One row of several lines, no part of which is a bet.
-            ("@\n\"Ana\n#\n\"\n#", "1 2 2-4 lines"),
-            ("@\nAna,Paz,1,1999-03-17,\"7\r\n\"\r\n#", "1 2 2-3 lines"),
-            ("@\n\"\"\"\r\n#\n\"\",\n\"x\n#", "1 2 2-5 lines"),
-            ("@\nx\r\"\n#\n\"\n#", "1 2 2-4 lines"),
-            ("\u{feff}\"Ana\n#\"\n#", "2 1-2 lines"),
-            // Open for too long, up to the next quote, or to the end of the file.
-            ("@\n\"Z\n#\n#,\"la\n#", "1 2 2-4 open"),
-            ("@\n\"ZZ\n#\nZZ\"Z,\"\n#", "1 2 2-4 open"),
-            ("@\nZZ,\"\n#\n\"\n#", "1 2 2-4 open"),
-            ("@\n\"#", "1 2-2 open"),
-            ("@\n\"Z\n#\n#\n", "1 2-4 open"),
-            // Another file than was meant.
-            (
-                "Ana;Paz;1;1999-03-17;7",
-                "its fields are separated by ';', expected ','",
-            ),
-            (
-                "\nAna\tPaz\t1\t1999-03-17\t7",
-                "its fields are separated by '\\t', expected ','",
-            ),
-            ("A\0n\0a\0", UTF_16),
-            (
-                "\n\nname,number\n",
-                "expected rows of first_name,last_name,document,birthdate,number",
-            ),
-        ] {
-            let file = file
-                .replace('Z', &"0".repeat(LINE_BYTES_MAX))
-                .replace('@', "Ana,Paz,1,1999-03-17,7")
-                .replace('#', "Eva,Paz,2,1999-03-17,7");
-            assert_eq!(outcome(file.as_bytes()), expected, "{file:.200}");
+        for (file, expected) in FILES.lines().filter_map(|case| case.split_once(" =>")) {
+            let file = file.replace('Z', &"0".repeat(LINE_BYTES_MAX));
+            let file = file.replace('¶', "\n").replace('←', "\r");
+            let file = file.replace('→', "\t").replace('^', "\u{feff}");
+            let file = file.replace('@', "Ana,Paz,1,1999-03-17,7");
+            let file = file.replace('#', "Eva,Paz,2,1999-03-17,7");
+            expect(file.as_bytes(), expected.trim_start());
         }
-        for (file, expected) in [
-            (
-                &b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7"[..],
-                "2 1 first_name",
-            ),
-            (b"\xfe\xff\x4e\x2d", UTF_16),
-        ] {
-            assert_eq!(outcome(file), expected);
+        expect(
+            b"An\xff,Paz,1,1999-03-17,7\nEva,Paz,2,1999-03-17,7",
+            "2 | 1 first_name",
+        );
+        for utf_16 in [&b"A\0n\0a\0"[..], b"\xfe\xff\x4e\x2d"] {
+            expect(utf_16, "it is UTF-16, expected UTF-8");
         }
     }
 }

@@ -1,18 +1,13 @@
 //! The `flags` dialect: binary lengths, big-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::text::{BetFormat, pieces};
+use super::text::{bet_with_agency, pieces, split};
 use super::{Codec, Scan};
 use crate::fields::field_at;
-use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
+use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 const BETS_HEADER_BYTES: usize = 1 + 4;
 const BATCH_HEADER_BYTES: usize = 4;
-
-const FORMAT: BetFormat = BetFormat {
-    separator: b',',
-    trims: false,
-};
 
 /// A *bets* message may hold megabytes, so each of its batches is a message here.
 #[derive(Debug)]
@@ -44,16 +39,12 @@ impl Codec for Flags {
             (Next::Agency, _) | (Next::Flag, None | Some(2)) => Ok(Scan::of_length(1, bytes)),
             (Next::Flag, Some(1)) => Ok(Scan::of_length(BETS_HEADER_BYTES, bytes)),
             (Next::Flag, Some(other)) => {
-                let reason = format!("flag {other} is unknown");
-                Err(Refusal::new(Code::UnknownMessage, reason))
+                Err(Refusal::unknown_message(format!("flag {other} is unknown")))
             }
-            (Next::Batches(_), _) => match field_at(bytes, 0).map(u32::from_be_bytes) {
-                None => Ok(Scan::of_length(BATCH_HEADER_BYTES, bytes)),
-                Some(size) => {
-                    let length = BATCH_HEADER_BYTES as u64 + u64::from(size);
-                    Scan::of_claim(length, bytes, self.bytes_max)
-                }
-            },
+            (Next::Batches(_), _) => {
+                let size = field_at(bytes, 0).map(u32::from_be_bytes);
+                Scan::of_claim(BATCH_HEADER_BYTES, size, bytes, self.bytes_max)
+            }
         }
     }
 
@@ -75,7 +66,7 @@ impl Codec for Flags {
             Next::Batches(batches) => {
                 self.next = after_batches(batches - 1);
                 let text = message.get(BATCH_HEADER_BYTES..).unwrap_or_default();
-                let bets = pieces(text, b'\n').map(|bet| FORMAT.bet_with_agency(bet));
+                let bets = pieces(text, b'\n').map(|bet| bet_with_agency(split(bet, b',')?));
                 Request::Bets(Batch::collect(None, bets)?)
             }
         };

@@ -1,18 +1,13 @@
 //! The `frames` dialect: binary frames, little-endian, with texts inside.
 //! `docs/DIALECTS.md` has its tables.
 
-use super::text::{BetFormat, encode_documents};
+use super::text::{bet_of_agency, encode_documents, split};
 use super::{Codec, Scan};
 use crate::fields::{Fields, field_at};
-use crate::message::{Awaits, Batch, Code, FoundBet, Message, Refusal, Reply, Request};
+use crate::message::{Awaits, Batch, FoundBet, Message, Refusal, Reply, Request};
 
 /// Bytes of a request in front of its payload.
 const HEADER_BYTES: usize = 1 + 4 + 4;
-
-const BETS: BetFormat = BetFormat {
-    separator: b',',
-    trims: false,
-};
 
 #[derive(Debug)]
 pub struct Frames {
@@ -24,13 +19,8 @@ impl Codec for Frames {
         if let Some(kind @ 4..) = bytes.first() {
             return Err(unknown_kind(*kind));
         }
-        match field_at(bytes, 1).map(u32::from_le_bytes) {
-            None => Ok(Scan::of_length(HEADER_BYTES, bytes)),
-            Some(size) => {
-                let length = HEADER_BYTES as u64 + u64::from(size);
-                Scan::of_claim(length, bytes, self.bytes_max)
-            }
-        }
+        let size = field_at(bytes, 1).map(u32::from_le_bytes);
+        Scan::of_claim(HEADER_BYTES, size, bytes, self.bytes_max)
     }
 
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
@@ -38,11 +28,10 @@ impl Codec for Frames {
         let [kind] = fields.array()?;
         fields.array::<4>()?;
         let agency = u32::from_le_bytes(fields.array()?);
-        let payload = fields.0;
         let request = match kind {
             0 => {
-                let bet = std::iter::once_with(|| BETS.bet_of_agency(agency, payload));
-                Request::Bets(Batch::collect(Some(agency), bet)?)
+                let bet = bet_of_agency(agency, split(fields.0, b',')?);
+                Request::Bets(Batch::collect(Some(agency), [Ok(bet)].into_iter())?)
             }
             1 => {
                 let bets = std::iter::from_fn(|| next_bet(agency, &mut fields).transpose());
@@ -58,10 +47,8 @@ impl Codec for Frames {
             }
             other => return Err(unknown_kind(other)),
         };
-        Ok(Message {
-            agency: Some(agency),
-            request,
-        })
+        let agency = Some(agency);
+        Ok(Message { agency, request })
     }
 
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
@@ -78,10 +65,7 @@ impl Codec for Frames {
 }
 
 fn unknown_kind(kind: u8) -> Refusal {
-    Refusal::new(
-        Code::UnknownMessage,
-        format!("frame kind {kind} is unknown"),
-    )
+    Refusal::unknown_message(format!("frame kind {kind} is unknown"))
 }
 
 fn next_bet<'a>(agency: u32, fields: &mut Fields<'a>) -> Result<Option<FoundBet<'a>>, Refusal> {
@@ -90,7 +74,7 @@ fn next_bet<'a>(agency: u32, fields: &mut Fields<'a>) -> Result<Option<FoundBet<
     }
     let size = u32::from_le_bytes(fields.array()?);
     let text = fields.bytes(size.into())?;
-    BETS.bet_of_agency(agency, text).map(Some)
+    Ok(Some(bet_of_agency(agency, split(text, b',')?)))
 }
 
 fn encode_frame(kind: u8, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {

@@ -2,14 +2,9 @@
 
 use memchr::memchr;
 
-use super::text::{BetFormat, check_count, encode_documents, parse_count, pieces};
+use super::text::{bet_with_agency, check_count, encode_documents, parse_count, pieces, split};
 use super::{Codec, Scan, too_large};
-use crate::message::{Awaits, Batch, Code, Message, Refusal, Reply, Request};
-
-const FORMAT: BetFormat = BetFormat {
-    separator: b';',
-    trims: true,
-};
+use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 #[derive(Debug)]
 pub struct LinesCodec {
@@ -66,16 +61,17 @@ impl Codec for LinesCodec {
         let second = second.trim_ascii();
         let request = match Kind::of(first)? {
             Kind::Bets(count) => {
-                let bets = pieces(second, b'~').map(|bet| FORMAT.bet_with_agency(bet));
+                let bets = pieces(second, b'~').map(|bet| {
+                    let fields = split(bet, b';')?;
+                    bet_with_agency(fields.map(<[u8]>::trim_ascii))
+                });
                 Request::Bets(check_count(count, Batch::collect(None, bets)?)?)
             }
             Kind::Finished if second == b"FINISHED" => Request::Finish(Awaits::Winners),
             Kind::Finished => return Err(Refusal::malformed("F:1 without FINISHED")),
         };
-        Ok(Message {
-            agency: None,
-            request,
-        })
+        let agency = None;
+        Ok(Message { agency, request })
     }
 
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
@@ -95,7 +91,6 @@ impl Codec for LinesCodec {
     }
 }
 
-/// What a first line announces.
 enum Kind {
     Bets(u32),
     Finished,
@@ -112,7 +107,7 @@ impl Kind {
             None => {
                 let line = String::from_utf8_lossy(&line[..line.len().min(32)]);
                 let reason = format!("line {line:?} is neither S:N nor F:1");
-                Err(Refusal::new(Code::UnknownMessage, reason))
+                Err(Refusal::unknown_message(reason))
             }
         }
     }

@@ -70,8 +70,14 @@ impl Scan {
         }
     }
 
-    /// As [`Scan::of_length`], for a length that a peer claims.
-    fn of_claim(length: u64, bytes: &[u8], bytes_max: usize) -> Result<Scan, Refusal> {
+    /// As [`Scan::of_length`], for a header that claims a size of what follows, once that has come.
+    fn of_claim(
+        header_bytes: usize,
+        size: Option<u32>,
+        bytes: &[u8],
+        bytes_max: usize,
+    ) -> Result<Scan, Refusal> {
+        let length = header_bytes as u64 + u64::from(size.unwrap_or_default());
         match usize::try_from(length) {
             Ok(length) if length <= bytes_max => Ok(Scan::of_length(length, bytes)),
             _ => Err(too_large(length, bytes_max)),

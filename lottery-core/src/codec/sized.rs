@@ -3,18 +3,15 @@
 
 use memchr::memchr;
 
-use super::text::{BetFormat, check_count, encode_documents, parse_agency, parse_count, pieces};
+use super::text::{
+    bet_of_agency, check_count, encode_documents, parse_agency, parse_count, pieces, split,
+};
 use super::{Codec, Scan};
 use crate::fields::field_at;
 use crate::message::{Awaits, Batch, Message, Refusal, Reply, Request};
 
 /// Digits in front of a body.
 const SIZE_BYTES: usize = 8;
-
-const FORMAT: BetFormat = BetFormat {
-    separator: b';',
-    trims: false,
-};
 
 #[derive(Debug)]
 pub struct SizedText {
@@ -23,28 +20,24 @@ pub struct SizedText {
 
 impl Codec for SizedText {
     fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Refusal> {
-        if let Some(size) = field_at::<SIZE_BYTES>(bytes, 0) {
-            let length = SIZE_BYTES as u64 + u64::from(parse_count("the size", &size)?);
-            return Scan::of_claim(length, bytes, self.bytes_max);
-        }
-        match bytes.iter().all(u8::is_ascii_digit) {
-            true => Ok(Scan::of_length(SIZE_BYTES, bytes)),
-            false => Err(Refusal::malformed("a size that is no number")),
-        }
+        let size = match field_at::<SIZE_BYTES>(bytes, 0) {
+            Some(size) => Some(parse_count("the size", &size)?),
+            None if bytes.iter().all(u8::is_ascii_digit) => None,
+            None => return Err(Refusal::malformed("a size that is no number")),
+        };
+        Scan::of_claim(SIZE_BYTES, size, bytes, self.bytes_max)
     }
 
     fn parse<'a>(&mut self, message: &'a [u8]) -> Result<Message<'a>, Refusal> {
         let body = message.get(SIZE_BYTES..).unwrap_or_default();
-        if body == b"END" {
-            let request = Request::Finish(Awaits::Winners);
-            let agency = None;
-            return Ok(Message { agency, request });
-        }
-        let batch = parse_batch(body)?;
-        Ok(Message {
-            agency: batch.agency,
-            request: Request::Bets(batch),
-        })
+        let (agency, request) = match body {
+            b"END" => (None, Request::Finish(Awaits::Winners)),
+            body => {
+                let batch = parse_batch(body)?;
+                (batch.agency, Request::Bets(batch))
+            }
+        };
+        Ok(Message { agency, request })
     }
 
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) {
@@ -74,7 +67,7 @@ fn parse_batch(body: &[u8]) -> Result<Batch<'_>, Refusal> {
     let count = parse_count("the number of bets", &header[separator + 1..])?;
     let bets = bets.strip_prefix(b"\n").unwrap_or(bets);
     let bets = bets.strip_suffix(b"\n").unwrap_or(bets);
-    let bets = pieces(bets, b'\n').map(|bet| FORMAT.bet_of_agency(agency, bet));
+    let bets = pieces(bets, b'\n').map(|bet| Ok(bet_of_agency(agency, split(bet, b';')?)));
     check_count(count, Batch::collect(Some(agency), bets)?)
 }
 

@@ -61,6 +61,7 @@ native
 \0\x01\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff | Malformed: a message of at least
 \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x57 | Malformed: a message of at least 101
 \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1c5555555555555555555555555555 | Malformed: a field of 892679477 bytes where 20 are left
+\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1d\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\x01\x51\x80\0\0\0\x07\0 | Malformed: 1 bytes too many
 \0\x01\0\0\0\x01\0\0\0\0\0\0\0\x1c\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\x01\x51\x80\0\0\0\x07 | 1 bets, InvalidBet: bet 1: first_name
 \0\x01\0\0\0\x02{bet}\0\0\0\0\0\0\0\x1c\0\0\0\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0 | WrongAgency: bet 2 is of agency 6, and the first of agency 5
 frames

@@ -4,47 +4,26 @@ use crate::bet::{Bet, parse_decimal};
 use crate::csv_row;
 use crate::message::{Batch, FoundBet, Refusal};
 
-/// How a dialect writes the fields of a bet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BetFormat {
-    /// What stands between two fields. A name that has it makes the number of fields wrong.
-    pub separator: u8,
-    /// Whether white space around a field is ignored.
-    pub trims: bool,
+/// The fields of a bet. A name that has the separator makes their number wrong.
+pub(super) fn split<const N: usize>(text: &[u8], separator: u8) -> Result<[&[u8]; N], Refusal> {
+    csv_row::split(text, separator).map_err(|count| Refusal::malformed(format!("a bet of {count}")))
 }
 
-impl BetFormat {
-    /// Reads `first_name,last_name,document,birthdate,number`, a bet of `agency`.
-    pub fn bet_of_agency<'a>(self, agency: u32, text: &'a [u8]) -> Result<FoundBet<'a>, Refusal> {
-        Ok(FoundBet {
-            agency,
-            bet: Bet::from_text(agency, self.split(text)?),
-            encoding: None,
-        })
-    }
-
-    /// Reads `agency,first_name,last_name,document,birthdate,number`.
-    pub fn bet_with_agency(self, text: &[u8]) -> Result<FoundBet<'_>, Refusal> {
-        let [agency, fields @ ..] = self.split::<6>(text)?;
-        let agency = parse_agency(agency)?;
-        Ok(FoundBet {
-            agency,
-            bet: Bet::from_text(agency, fields),
-            encoding: None,
-        })
-    }
-
-    fn split<const N: usize>(self, text: &[u8]) -> Result<[&[u8]; N], Refusal> {
-        let fields = csv_row::split(text, self.separator)
-            .map_err(|count| Refusal::malformed(format!("a bet of {count}")))?;
-        match self.trims {
-            true => Ok(fields.map(<[u8]>::trim_ascii)),
-            false => Ok(fields),
-        }
+/// The bet of `agency` that `first_name,last_name,document,birthdate,number` spell.
+pub(super) fn bet_of_agency(agency: u32, fields: [&[u8]; 5]) -> FoundBet<'_> {
+    FoundBet {
+        agency,
+        bet: Bet::from_text(agency, fields),
+        encoding: None,
     }
 }
 
-/// The agency that these digits spell.
+/// The bet that `agency,first_name,last_name,document,birthdate,number` spell.
+pub(super) fn bet_with_agency(fields: [&[u8]; 6]) -> Result<FoundBet<'_>, Refusal> {
+    let [agency, fields @ ..] = fields;
+    Ok(bet_of_agency(parse_agency(agency)?, fields))
+}
+
 pub(super) fn parse_agency(text: &[u8]) -> Result<u32, Refusal> {
     let agency = parse_decimal(text).filter(|agency| *agency >= 1);
     agency.ok_or_else(|| no_number("agency", text))

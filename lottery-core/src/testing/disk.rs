@@ -32,6 +32,7 @@ pub struct SimFile {
     state: Rc<RefCell<State>>,
 }
 
+#[derive(Default)]
 struct State {
     rng: Rng,
     names: BTreeMap<String, usize>,
@@ -109,12 +110,8 @@ impl SimDisk {
     pub fn new(rng: Rng, statistics: Statistics) -> SimDisk {
         let state = State {
             rng,
-            names: BTreeMap::new(),
-            inodes: Vec::new(),
-            faults: Faults::default(),
-            has_crashed: false,
-            generation: 0,
             statistics,
+            ..State::default()
         };
         SimDisk {
             state: Rc::new(RefCell::new(state)),

@@ -118,7 +118,6 @@ impl Queue {
         state.is_written()
     }
 
-    /// Lines dropped so far.
     pub fn lines_lost(&self) -> u64 {
         self.lock().lost_total
     }

@@ -37,6 +37,7 @@ no winners | 00000010NO_WINNERS";
 
 /// One reply of each kind.
 fn replies() -> Vec<(&'static str, Reply)> {
+    let refusal = Refusal::new(Code::NotStored, "disk full");
     let status = |is_drawn| StatusReport {
         agencies: 5,
         missing: 258,
@@ -58,10 +59,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ("welcome", Reply::Welcome(welcome)),
         ("not drawn", Reply::Status(status(false))),
         ("drawn", Reply::Status(status(true))),
-        (
-            "refused",
-            Reply::Refused(Refusal::new(Code::NotStored, "disk full")),
-        ),
+        ("refused", Reply::Refused(refusal)),
     ]
 }
 
@@ -97,10 +95,8 @@ fn an_agency_of_ours_reads_every_reply_once_it_is_whole() {
             assert!(length < at_least && at_least <= sent.len());
         }
         assert_eq!(native::scan_reply(&sent, 2), Ok(Scan::Whole(sent.len())));
-        let (_, mut expected) = replies()
-            .into_iter()
-            .find(|reply| reply.0 == *name)
-            .unwrap();
+        let mut kinds = replies().into_iter();
+        let (_, mut expected) = kinds.find(|reply| reply.0 == *name).unwrap();
         if let Reply::Refused(refusal) = &mut expected {
             *refusal = refusal.code.into();
         }

@@ -116,10 +116,8 @@ fn a_file_that_somebody_touched_is_missed_at_the_next_commit() {
         |disk, name| disk.cut(name, 3),
         |disk, name| disk.put(name, &disk.cached(name)),
     ];
-    for (name, tamper) in [BETS_FILE, CLOSINGS_FILE]
-        .iter()
-        .flat_map(|name| tamper.map(|tamper| (*name, tamper)))
-    {
+    let with_each = |name| tamper.map(|tamper| (name, tamper));
+    for (name, tamper) in [BETS_FILE, CLOSINGS_FILE].map(with_each).concat() {
         let disk = SimDisk::default();
         let (mut store, _) = open(&disk);
         store.store_bets(1, &bets(1, &[(10, 7)]));

@@ -1,5 +1,6 @@
 //! What an opening cuts off, what it refuses, and what it leaves alone.
 
+use memchr::memrchr;
 use proptest::prelude::*;
 
 use super::*;
@@ -36,10 +37,7 @@ fn a_sector_missing_within_the_last_append_takes_what_follows_it_along_and_nothi
         let disk = disk_with(&[(BETS_FILE, &content)]);
         open(&disk);
         let kept = &whole[..sector * SECTOR_BYTES];
-        let rows_end = kept
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let rows_end = memrchr(b'\n', kept).map_or(0, |at| at + 1);
         assert_eq!(disk.cached(BETS_FILE), &whole[..rows_end]);
     }
     // What no append can have left is corruption; zeros alone may be the room made for one.
