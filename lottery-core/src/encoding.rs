@@ -2,8 +2,17 @@
 //! by which both sides of a connection, and the files of the store, can tell whether they mean the same
 //! bets.
 //!
-//! `docs/PROTOCOL.md` has their table. All integers are big-endian. The CRC-32 that Welcome and
-//! `closings.csv` carry is over these bytes, bet after bet, with nothing in between.
+//! ```text
+//! u32 agency
+//! u32 length, then that many bytes: first name, UTF-8
+//! u32 length, then that many bytes: last name, UTF-8
+//! u32 DNI
+//! i64 birthdate, the Unix time of its midnight UTC
+//! u32 number
+//! ```
+//!
+//! All integers are big-endian. The CRC-32 that Welcome and `closings.csv` carry is over these bytes,
+//! bet after bet, with nothing in between.
 
 use crate::bet::{Bet, InvalidBet};
 use crate::date;

@@ -2,7 +2,20 @@
 //! sends and reads.
 //!
 //! Every message starts with two bytes, its type. Types 1–7 are those of existing agencies.
-//! `docs/PROTOCOL.md` has its tables.
+//!
+//! | type | message | from | after the type |
+//! | --- | --- | --- | --- |
+//! | 1 | RegisterBets | agency | `u32` count, then per bet `u64` length and [the bet](crate::encoding) |
+//! | 2 | RegisterBetOk | central | nothing; one per stored batch, in order |
+//! | 3 | RegisterBetFailed | central | `u16` code |
+//! | 4 | Ack | agency | nothing; may follow any answer, never required |
+//! | 5 | AllBetsSent | agency | nothing |
+//! | 6 | RequestWinners | agency | nothing |
+//! | 7 | InformWinners | central | `u64` count, then `u32` DNIs |
+//! | 8 | Hello | agency | `u16` version, `u32` agency |
+//! | 9 | Welcome | central | `u64` bets, `u32` CRC-32, `u8` stage: 0 betting, 1 finished, 2 drawn |
+//! | 32 | Status | anybody | nothing |
+//! | 33 | StatusReport | central | `u32` agencies, `u32` missing, `u8` 0 before the draw, 2 after it |
 
 use super::{Codec, Scan, too_large};
 use crate::bet::Bet;
@@ -186,8 +199,10 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
             put(&STATUS_REPORT.to_be_bytes());
             put(&report.agencies.to_be_bytes());
             put(&report.missing.to_be_bytes());
-            let stage = [Stage::Betting, Stage::Drawn][usize::from(report.is_drawn)];
-            put(&[stage as u8]);
+            put(&[match report.is_drawn {
+                true => Stage::Drawn as u8,
+                false => Stage::Betting as u8,
+            }]);
         }
         Reply::Finished | Reply::DrawHeld => {}
     }
