@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use crate::kit::dialects::Dialect;
-use crate::kit::{Agency, Bet, Dataset, Peer, Server, losing_bets};
+use crate::kit::dialects::{Dialect, put_flags_batches};
+use crate::kit::{Bet, Dataset, Peer, Server, batch, losing_bets};
 use fastrand::Rng;
 
 /// Connections of random bytes for each dialect.
@@ -18,6 +18,19 @@ const LONG_MESSAGE_BYTES: usize = 100_000_000;
 /// The most memory that the server may need for it. A turn stages 4 MiB of bets.
 const MEMORY_BYTES_MAX: u64 = 16 << 20;
 
+/// Stores bets in batches, in `flags` those of one message.
+fn store_all(agency: &mut Peer, dialect: Dialect, bets: &[Bet], batch_bets_max: usize) {
+    let batches = bets.chunks(batch_bets_max);
+    if dialect != Dialect::Flags {
+        return batches.for_each(|batch| agency.store(batch));
+    }
+    let fields: Vec<_> = bets.iter().map(|bet| bet.fields).collect();
+    let batches: Vec<_> = fields.chunks(batch_bets_max).collect();
+    let mut bytes = Vec::new();
+    put_flags_batches(bets[0].agency, &batches, &mut bytes);
+    agency.send(&bytes);
+}
+
 #[test]
 fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_in_all_together() {
     let datasets = [1, 2, 3, 4, 5].map(|agency| Dataset::bundled(agency).without_commas());
@@ -28,9 +41,9 @@ fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_i
             let server = server.set("DURABILITY", "everysec").start();
             thread::scope(|scope| {
                 for (dialect, dataset) in dialects.into_iter().zip(&datasets) {
-                    let mut agency = Agency::connect(&server, dialect, dataset.agency);
+                    let mut agency = Peer::agency(&server, dialect, dataset.agency);
                     scope.spawn(move || {
-                        agency.store_all(&dataset.bets, batch_bets_max);
+                        store_all(&mut agency, dialect, &dataset.bets, batch_bets_max);
                         agency.finish();
                         agency.expect_winners(&dataset.winners());
                     });
@@ -64,7 +77,7 @@ fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descr
     drop(newcomer);
     let agencies = Dialect::ALL.map(|dialect| {
         let number = 1 + dialect as u32;
-        let mut agency = Agency::connect(&server, dialect, number);
+        let mut agency = Peer::agency(&server, dialect, number);
         agency.store(&[Bet::winning(number, number)]);
         agency.finish();
         agency
@@ -79,25 +92,24 @@ fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descr
 fn a_message_of_a_hundred_megabytes_in_batches_takes_no_more_memory_than_its_batches() {
     let server = Server::lottery(1).of_all_dialects();
     let server = server.set("DURABILITY", "no").start();
-    let mut agency = Agency::connect(&server, Dialect::Flags, 1);
+    let mut agency = Peer::agency(&server, Dialect::Flags, 1);
     // Flag, number of batches, and the batch with its size.
-    let message = agency.batch(&losing_bets(1, LARGE_BATCH_BETS));
+    let message = batch(Dialect::Flags, &losing_bets(1, LARGE_BATCH_BETS));
     let batch = &message[5..];
     let count = LONG_MESSAGE_BYTES / batch.len();
     let before_bytes = server.memory_peak_bytes();
-    agency
-        .peer
-        .send(&[&[1][..], &(count as u32).to_be_bytes()].concat());
+    agency.send(&[1]);
+    agency.send(&(count as u32).to_be_bytes());
     for _ in 0..count {
-        agency.peer.send(batch);
+        agency.send(batch);
     }
     agency.store(&[Bet::winning(1, 7)]);
     agency.finish();
     agency.expect_winners(&[7]);
-    agency.peer.expect_closed();
+    agency.expect_closed();
     let grown_bytes = server.memory_peak_bytes() - before_bytes;
     assert!(grown_bytes < MEMORY_BYTES_MAX, "{grown_bytes} bytes");
-    let closing = server.closings();
+    let closing = server.file("closings.csv");
     let bets = count * LARGE_BATCH_BETS as usize + 1;
     assert!(closing.starts_with(&format!("1,{bets},")), "{closing}");
 }

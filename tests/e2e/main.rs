@@ -8,7 +8,6 @@
 mod kit;
 
 mod agency_file;
-mod bad_input;
 mod crashes;
 mod dialects;
 mod documents;
@@ -17,7 +16,6 @@ mod example_agency;
 mod flood;
 mod http;
 mod limits;
-mod lying_central;
 mod network;
 mod operating;
 mod settings;
@@ -25,6 +23,5 @@ mod signals;
 mod single_bet;
 mod stalled_log;
 mod storage;
-mod stored_file;
 mod tls;
 mod whole_runs;

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
+use super::{Bet, Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
 
 /// A listening socket at an address of its own.
 pub struct Central {
@@ -48,11 +48,10 @@ impl Central {
         Peer::new(TcpStream::from(stream))
     }
 
-    /// The next connection, whose agency 1 says Hello and is answered with this.
-    pub fn greet(&self, welcome: Message) -> Peer {
-        let mut peer = self.accept();
-        peer.expect(Message::Hello(1));
-        peer.say(welcome);
+    /// The next connection, whose agency 1 says Hello and is welcomed with these bets in this state.
+    pub fn greet(&self, bets: &[Bet], state: u8) -> Peer {
+        let mut peer = self.meet(None);
+        peer.say(Message::Welcome(bets.to_vec(), state));
         peer
     }
 
@@ -70,9 +69,9 @@ impl Central {
             peer.expect(Message::Hello(1));
             return peer;
         };
-        let mut peer = self.greet(Message::welcome(&[], 0));
+        let mut peer = self.greet(&[], 0);
         for batch in losing_bets(1, 6).chunks(2) {
-            peer.expect_bets(batch);
+            peer.expect(Message::RegisterBets(batch.to_vec()));
         }
         peer.expect_finish();
         peer.send(&Message::RegisterBetOk.encode().repeat(answered));
