@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::kit::dialects::{Dialect, put_flags_batches};
+use crate::kit::dialects::Dialect;
 use crate::kit::{Bet, Dataset, Peer, Server, batch, losing_bets};
 use fastrand::Rng;
 
@@ -18,19 +18,6 @@ const LONG_MESSAGE_BYTES: usize = 100_000_000;
 /// The most memory that the server may need for it. A turn stages 4 MiB of bets.
 const MEMORY_BYTES_MAX: u64 = 16 << 20;
 
-/// Stores bets in batches, in `flags` those of one message.
-fn store_all(agency: &mut Peer, dialect: Dialect, bets: &[Bet], batch_bets_max: usize) {
-    let batches = bets.chunks(batch_bets_max);
-    if dialect != Dialect::Flags {
-        return batches.for_each(|batch| agency.store(batch));
-    }
-    let fields: Vec<_> = bets.iter().map(|bet| bet.fields).collect();
-    let batches: Vec<_> = fields.chunks(batch_bets_max).collect();
-    let mut bytes = Vec::new();
-    put_flags_batches(bets[0].agency, &batches, &mut bytes);
-    agency.send(&bytes);
-}
-
 #[test]
 fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_in_all_together() {
     let datasets = [1, 2, 3, 4, 5].map(|agency| Dataset::bundled(agency).without_commas());
@@ -43,7 +30,8 @@ fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_i
                 for (dialect, dataset) in dialects.into_iter().zip(&datasets) {
                     let mut agency = Peer::agency(&server, dialect, dataset.agency);
                     scope.spawn(move || {
-                        store_all(&mut agency, dialect, &dataset.bets, batch_bets_max);
+                        let batches = dataset.bets.chunks(batch_bets_max);
+                        batches.for_each(|batch| agency.store(batch));
                         agency.finish();
                         agency.expect_winners(&dataset.winners());
                     });

@@ -47,15 +47,6 @@ fn connect(server: &Server, accepted: usize, count: usize) -> Vec<Peer> {
     peers
 }
 
-/// Sends a message on each connection, a byte in each round, until it is enough; none gets to its end.
-fn trickle(peers: &mut [Peer], is_enough: &AtomicBool) {
-    let message = RegisterBets(losing_bets(1, 500)).encode();
-    let rounds = message[..TRICKLED_BYTES_MAX].chunks(1);
-    for byte in rounds.take_while(|_| !is_enough.load(Ordering::Relaxed)) {
-        peers.iter_mut().for_each(|peer| peer.send(byte));
-    }
-}
-
 /// Asks what costs a peer a few bytes and the server an answer, on each connection and again and again,
 /// until the server is gone; says whether that was in time.
 fn pester(mut peers: Vec<Peer>) -> bool {
@@ -90,7 +81,14 @@ fn agencies_finish_in_a_flood() {
     let datasets = [1, 2, 3, 4, 5].map(Dataset::bundled);
     let is_enough = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| trickle(&mut trickling, &is_enough));
+        // Each says a byte in each round, and none gets to the end of its message.
+        scope.spawn(|| {
+            let message = RegisterBets(losing_bets(1, 500)).encode();
+            let rounds = message[..TRICKLED_BYTES_MAX].chunks(1);
+            for byte in rounds.take_while(|_| !is_enough.load(Ordering::Relaxed)) {
+                trickling.iter_mut().for_each(|peer| peer.send(byte));
+            }
+        });
         let pestering = halves.map(|half| scope.spawn(|| pester(half)));
         expect_winners(server.start_agencies(&datasets), &datasets);
         server.connect().hello(5, &datasets[4].bets, 2);

@@ -5,12 +5,6 @@ use crate::kit::Message::*;
 use crate::kit::{Bet, Message, Peer, Server, losing_bets, rows};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-const UNKNOWN_MESSAGE: u16 = 1;
-const INVALID_BET: u16 = 2;
-const MALFORMED: u16 = 3;
-const BETTING_CLOSED: u16 = 5;
-const DRAW_TIMEOUT: u16 = 8;
-
 #[test]
 fn time_bytes_and_bets_are_bounded_by_the_settings() {
     let server = Server::lottery(3)
@@ -23,18 +17,18 @@ fn time_bytes_and_bets_are_bounded_by_the_settings() {
     let mut agency = server.newcomer(1);
     agency.store(&bets);
     agency.say(RegisterBets(losing_bets(1, 2)));
-    agency.expect_refusal(BETTING_CLOSED);
+    agency.expect_refusal(5);
     server.wait_for_line("code: 5 | error: agency 1 may place 3 bets and no more");
     // The count alone says that it is too large.
     let mut large = server.connect();
     large.send(&RegisterBets(losing_bets(2, 300)).encode()[..6]);
-    large.expect_refusal(MALFORMED);
+    large.expect_refusal(3);
     server.connect().expect_closed();
     server.wait_for_line("action: idle_timeout | result: success | ip: 127.");
     let mut waiting = server.connect();
     waiting.hello(1, &bets, 0);
     waiting.finish();
-    waiting.expect_refusal(DRAW_TIMEOUT);
+    waiting.expect_refusal(8);
     let missing = "agencia: 1 | faltan: 2 | agencias_que_faltan: 2,3";
     server.wait_for_line(&format!("action: espera_sorteo | result: fail | {missing}"));
 }
@@ -102,10 +96,10 @@ fn what_is_no_request_is_refused_though_much_came_behind_it_and_a_bystander_is_s
     let behind = RegisterBets(losing_bets(2, 100)).encode().repeat(200);
     for _ in 0..5 {
         for (bytes, code) in [
-            (b"GET / HTTP/1.1\r\n\r\n".to_vec(), UNKNOWN_MESSAGE),
-            // What claims gigabytes is not waited for.
-            (vec![0, 1, 0xff, 0xff, 0xff, 0xff], MALFORMED),
-            (RegisterBets(spoilt.clone()).encode(), INVALID_BET),
+            (b"GET / HTTP/1.1\r\n\r\n".to_vec(), 1),
+            // What claims gigabytes is malformed, and not waited for.
+            (vec![0, 1, 0xff, 0xff, 0xff, 0xff], 3),
+            (RegisterBets(spoilt.clone()).encode(), 2),
         ] {
             let mut peer = server.connect();
             // The server stops reading at some point.

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::kit::{Log, Program, Server};
 
+const README: &str = include_str!("../../README.md");
+
 /// A key of each kind and those with bounds of their own, values that they do not take, and what is expected
 /// instead.
 const KINDS: &str = "
@@ -219,17 +221,6 @@ fn a_level_leaves_lesser_lines_out() {
     }
 }
 
-/// The keys that README lists for this program.
-fn keys_of_readme(name: &str) -> Vec<&'static str> {
-    let readme = include_str!("../../README.md");
-    let (_, behind) = readme.split_once(&format!("\nThe {name} reads `")).unwrap();
-    let rows = behind.split("\n\n").nth(1).unwrap().lines().skip(2);
-    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
-    let keys = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    // Those of a bet are named otherwise in the environment.
-    keys.filter(|key| !key.starts_with("bettor.")).collect()
-}
-
 #[test]
 fn help_lists_every_key_of_the_readme_and_version_says_it_whatever_the_settings() {
     for name in ["server", "client"] {
@@ -237,12 +228,15 @@ fn help_lists_every_key_of_the_readme_and_version_says_it_whatever_the_settings(
         let wrong = wrong.set("CLI_ID", "bad");
         let help = wrong.clone().arg("--help").run();
         help.expect_success();
-        let keys = keys_of_readme(name);
+        let (_, behind) = README.split_once(&format!("\nThe {name} reads `")).unwrap();
+        let rows = behind.split("\n\n").nth(1).unwrap().lines().skip(2);
+        let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+        let keys = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        // Those of a bet are named otherwise in the environment.
+        let keys: Vec<&str> = keys.filter(|key| !key.starts_with("bettor.")).collect();
         assert!(keys.len() > 10, "{keys:?}");
-        for key in keys {
-            for listed in variable_and_flag(key) {
-                assert!(help.log.count(&listed) > 0, "{listed}");
-            }
+        for listed in keys.into_iter().flat_map(variable_and_flag) {
+            assert!(help.log.count(&listed) > 0, "{listed}");
         }
         for flag in ["nombre", "apellido", "documento", "nacimiento", "numero"] {
             let is_listed = help.log.count(&format!("--{flag}")) > 0;

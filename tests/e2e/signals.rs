@@ -114,7 +114,7 @@ fn echo(central: &Central) -> Program {
 
 #[test]
 fn a_client_without_a_connection_ends() {
-    let overrun = Central::overrun();
+    let (overrun, _waiting) = Central::overrun();
     for client in [overrun.agency(), echo(&overrun)] {
         // It connects, and nobody answers.
         end_client_at(&client, |process| {

@@ -59,9 +59,9 @@ fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_a_reader_that_comes_bac
         let lines = BufReader::new(reader).lines().map(Result::unwrap);
         let mut lines = lines.filter(|line| !line.is_empty());
         let before = |line: &String| !line.contains("action: resumen");
-        log.extend(lines.by_ref().take_while(before));
+        log.0.extend(lines.by_ref().take_while(before));
         server.terminate().expect_success();
-        log.extend(lines);
+        log.0.extend(lines);
         for action in ["agencia_lista", "sorteo", "signal_received", "shutdown"] {
             let event = format!("action: {action} | result: success");
             assert_eq!(log.count(&event), 1, "{event}");

@@ -1,13 +1,11 @@
 //! The server's files: what it finds in them when it is started again, what it does not accept there,
 //! and what happens when a disk or somebody else gets in its way.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::process::Command;
 
-use crate::kit::Message::RegisterBets;
 use rustix::process::Signal;
 
+use crate::kit::Message::RegisterBets;
 use crate::kit::{Bet, Message, Server, has, losing_bets, rows, wait_until};
 
 #[test]
@@ -17,11 +15,9 @@ fn a_torn_record_is_cut_with_a_warning_and_corruption_is_refused_with_file_and_l
     drop(server.parked(1, &bets));
     server.terminate().expect_success();
     let closings = server.file("closings.csv");
+    let corrupt = rows(&bets).replacen("10000001", "x", 1);
     for (bets_file, place) in [
-        (
-            rows(&bets).replacen("10000001", "x", 1),
-            "bets.csv line 2: ",
-        ),
+        (corrupt, "bets.csv line 2: "),
         // The closing covers more than is there.
         (rows(&bets[..1]), "closings.csv line 1: "),
     ] {
@@ -34,10 +30,10 @@ fn a_torn_record_is_cut_with_a_warning_and_corruption_is_refused_with_file_and_l
     server.put("bets.csv", rows(&bets) + torn);
     server.restart();
     let log = server.log();
-    let cut =
-        "WARN  [server::log_lines] action: recuperacion | result: success | archivo: bets.csv";
+    let cut = "WARN  [server::log_lines] action: recuperacion | result: success";
     let bytes = torn.len().to_string();
     assert_eq!(log.values(cut, "bytes_cortados"), [bytes], "{log:#?}");
+    assert_eq!(log.values(cut, "archivo"), ["bets.csv"]);
     server.connect().hello(1, &bets, 1);
     assert_eq!(server.bets(), rows(&bets));
 }
@@ -82,30 +78,26 @@ fn a_limit_of_the_file_size_is_a_full_disk_and_the_server_goes_on() {
     agency.store(&bets[..5]);
     assert!(server.get("/readyz").starts_with(ready));
     let log = server.terminate().log;
-    let fails =
-        log.position("action: almacenamiento | result: in_progress | error: bets.csv: File too");
-    assert!(fails < log.position("action: almacenamiento | result: success"));
+    let fails = "action: almacenamiento | result: in_progress | error: bets.csv: File too";
+    let works = "action: almacenamiento | result: success";
+    assert!(log.position(fails) < log.position(works));
     log.position("action: shutdown | result: success");
 }
 
 #[test]
 fn a_file_changed_by_others_stops_the_server_at_the_next_commit() {
-    type Touch = fn(&Path) -> io::Result<()>;
-    let touches: [(&str, Touch); 4] = [
-        ("bets.csv", |path| fs::remove_file(path)),
-        ("bets.csv", |path| {
-            fs::rename(path, path.with_extension("old"))
-        }),
-        ("bets.csv", |path| {
-            File::options().write(true).open(path)?.set_len(31)
-        }),
-        ("closings.csv", |path| fs::remove_file(path)),
-    ];
-    for (name, touch) in touches {
+    for (touch, name) in [
+        ("rm bets.csv", "bets.csv"),
+        ("mv bets.csv old.csv", "bets.csv"),
+        ("truncate -s 31 bets.csv", "bets.csv"),
+        ("rm closings.csv", "closings.csv"),
+    ] {
         let mut server = Server::lottery(1).start();
         let mut agency = server.newcomer(1);
         agency.store(&losing_bets(1, 3));
-        touch(&server.path(name)).unwrap();
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", touch]).current_dir(server.path(""));
+        assert!(shell.status().unwrap().success());
         agency.say(RegisterBets(losing_bets(1, 3)));
         // Nobody knows what is stored, so there is no answer.
         agency.expect_closed();
@@ -142,7 +134,7 @@ fn a_failed_sync_ends_the_server_and_what_was_in_doubt_is_not_believed_later() {
     assert_eq!(ended.log.count("action: almacenamiento | result: fail"), 1);
     assert_eq!(server.bets(), rows(&bets));
     // A folder is there for good once the one that it is in was synced.
-    let syncs = fs::read_to_string(server.program.folder().join("syncs")).unwrap();
+    let syncs = std::fs::read_to_string(server.program.folder().join("syncs")).unwrap();
     for folder in ["lotteries>", "2026>", "today>"] {
         assert!(syncs.contains(folder), "{folder}: {syncs}");
     }

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::kit::Message::{RegisterBets, Status};
+use crate::kit::Message::{Hello, RegisterBets, Status};
 use crate::kit::{
-    Central, Certificates, Dataset, Message, Peer, Program, Server, expect_winners, losing_bets,
-    rows,
+    Central, Certificates, Dataset, Peer, Program, Server, expect_winners, losing_bets, rows,
 };
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
@@ -20,8 +19,6 @@ const HALF_MADE: usize = 2_000;
 
 /// Handshakes that are begun and dropped, at most, while the agencies are at work: 200 a second.
 const HALF_MADE_ANEW_MAX: usize = 4_000;
-
-const WRONG_AGENCY: u16 = 4;
 
 const DISTRUSTED: &str = "the peer does not trust this server's certificate";
 
@@ -58,7 +55,7 @@ fn bad_certificates_are_refused_and_the_log_says_why() {
         server.wait_for_lines(refused, causes.len());
     }
     let mut plain = server.connect();
-    plain.say(Message::Hello(1));
+    plain.say(Hello(1));
     plain.rest();
     causes.push("not TLS");
     agency.store(&losing_bets(1, 10));
@@ -78,13 +75,13 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
     let mut owner = connect("agency-4");
     owner.hello(4, &[], 0);
     for name in ["agency-3", "visitor"] {
-        for message in [Message::Hello(4), RegisterBets(losing_bets(4, 1))] {
+        for message in [Hello(4), RegisterBets(losing_bets(4, 1))] {
             let mut thief = connect(name);
             thief.say(Status);
             // StatusReport: 4 agencies, all of them missing.
             assert_eq!(thief.take(11), [0, 33, 0, 0, 0, 4, 0, 0, 0, 4, 0]);
             thief.say(message);
-            thief.expect_refusal(WRONG_AGENCY);
+            thief.expect_refusal(4);
         }
     }
     owner.store(&losing_bets(4, 1));
@@ -111,8 +108,8 @@ fn a_certificate_speaks_for_its_agency_only_and_one_without_an_agency_may_ask_ho
     Peer::over_tls(plain.address, "-tls1_3").expect_closed();
     let refused = "result: fail | ip: 127.0.0.1 | code: 1 | error: message type 5635 is unknown";
     plain.wait_for_lines(refused, 2);
-    let client = Program::agency(&dataset, server.address);
-    client.run().expect_complaint(1, "no valid message");
+    let plain_client = Program::agency(&dataset, server.address).run();
+    plain_client.expect_complaint(1, "no valid message");
     server.wait_for_line("error: not TLS");
     owner.hello(4, &losing_bets(4, 1), 0);
 }
@@ -142,9 +139,7 @@ fn five_agencies_finish_over_tls_amid_thousands_of_handshakes_that_are_only_begu
     // Half of them are amid their first message, and half have had an answer.
     let _amid: Vec<Peer> = (0..HALF_MADE / 2).map(|_| begin(100)).collect();
     let mut answered: Vec<Peer> = (0..HALF_MADE / 2).map(|_| begin(hello.len())).collect();
-    for peer in &mut answered {
-        peer.take(1);
-    }
+    answered.iter_mut().for_each(|peer| _ = peer.take(1));
     let datasets = [1, 2, 3, 4, 5].map(Dataset::with_winner);
     let is_enough = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -172,6 +167,10 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     };
     let server = certificates.server(Server::lottery(3)).start();
     let connect = |name: &str| Peer::over_tls(server.address, &certificates.own(name));
+    let reload = |said: &str, times| {
+        server.signal(Signal::HUP);
+        server.wait_for_lines(said, times);
+    };
     let mut waiting = connect("agency-1");
     waiting.hello(1, &[], 0);
     waiting.finish();
@@ -183,31 +182,32 @@ fn keys_change_in_mid_day_and_wrong_files_change_nothing() {
     let list = certificates.path("server/crl.pem");
     let good = [&key, &list].map(|path| fs::read(path).unwrap());
     fs::write(&key, "no key").unwrap();
-    server.signal(Signal::HUP);
-    server.wait_for_line("action: tls_reload | result: fail | error: TLS_KEY: ");
+    reload("action: tls_reload | result: fail | error: TLS_KEY: ", 1);
     revoked.hello(3, &[], 0);
     // The list of another authority would let in who is revoked.
     fs::copy(others.path("server/crl.pem"), &list).unwrap();
-    server.signal(Signal::HUP);
-    server.wait_for_line("action: tls_reload | result: fail | error: TLS_CLIENT_CRL: a list of");
+    reload(
+        "action: tls_reload | result: fail | error: TLS_CLIENT_CRL: a list of",
+        1,
+    );
     fs::write(&list, &good[1]).unwrap();
     // Nobody writes into it, and the server does not wait for somebody.
     fs::remove_file(&key).unwrap();
     mkfifoat(CWD, &key, Mode::RWXU).unwrap();
-    server.signal(Signal::HUP);
-    server.wait_for_line("cert.key: I/O error: not a regular file");
+    reload("cert.key: I/O error: not a regular file", 1);
     fs::remove_file(&key).unwrap();
     fs::write(&key, &good[0]).unwrap();
-    server.signal(Signal::HUP);
-    server.wait_for_line("action: tls_reload | result: success | conexiones_cerradas: 1");
+    reload(
+        "action: tls_reload | result: success | conexiones_cerradas: 1",
+        1,
+    );
     revoked.expect_closed();
     connect("agency-3").expect_closed();
     // Another authority's certificate for the server, and an agency that trusts only this one.
     for file in ["server/cert.pem", "server/cert.key"] {
         fs::copy(others.path(file), certificates.path(file)).unwrap();
     }
-    server.signal(Signal::HUP);
-    server.wait_for_lines("action: tls_reload | result: success", 2);
+    reload("action: tls_reload | result: success", 2);
     let options = format!("{} {}", certificates.own("agency-2"), others.trust());
     Peer::over_tls(server.address, &options).hello(2, &[], 0);
     waiting.expect_nothing_yet();

@@ -10,8 +10,6 @@ use super::{Bet, Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_add
 pub struct Central {
     pub address: SocketAddr,
     listener: Socket,
-    /// A connection that nobody will accept.
-    waiting: Option<TcpStream>,
 }
 
 impl Central {
@@ -19,12 +17,12 @@ impl Central {
         Central::with_backlog(128)
     }
 
-    /// A central whose backlog is full, so that further attempts to connect are not answered.
-    pub fn overrun() -> Central {
+    /// A central whose backlog is full while this connection lasts, so that no other is answered.
+    pub fn overrun() -> (Central, TcpStream) {
         // A backlog of 0 has room for one.
-        let mut central = Central::with_backlog(0);
-        central.waiting = Some(TcpStream::connect(central.address).unwrap());
-        central
+        let central = Central::with_backlog(0);
+        let waiting = TcpStream::connect(central.address).unwrap();
+        (central, waiting)
     }
 
     fn with_backlog(backlog: i32) -> Central {
@@ -35,11 +33,7 @@ impl Central {
         listener.bind(&address.into()).unwrap();
         listener.listen(backlog).unwrap();
         listener.set_read_timeout(Some(PATIENCE)).unwrap();
-        Central {
-            address,
-            listener,
-            waiting: None,
-        }
+        Central { address, listener }
     }
 
     pub fn accept(&self) -> Peer {

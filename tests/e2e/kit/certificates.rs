@@ -20,9 +20,9 @@ impl Certificates {
     /// A new authority, the server and so many agencies, if there is an openssl here.
     pub fn make(agencies: u32) -> Option<Certificates> {
         let folder = tempfile::tempdir().unwrap();
-        let certificates = Certificates { folder };
-        has("openssl", &["version"], "openssl")
-            .then(|| certificates.script(&agencies.to_string()))?;
+        let certificates =
+            has("openssl", &["version"], "openssl").then_some(Certificates { folder })?;
+        certificates.script(&agencies.to_string());
         Some(certificates)
     }
 

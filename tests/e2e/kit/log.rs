@@ -4,17 +4,9 @@
 use std::ops::Deref;
 
 #[derive(Clone, Debug, Default)]
-pub struct Log(Vec<String>);
+pub struct Log(pub Vec<String>);
 
 impl Log {
-    pub fn before(&self, end: usize) -> Log {
-        Log(self.0[..end].to_vec())
-    }
-
-    pub fn extend(&mut self, lines: impl IntoIterator<Item = String>) {
-        self.0.extend(lines);
-    }
-
     pub fn count(&self, text: &str) -> usize {
         self.having(text).len()
     }

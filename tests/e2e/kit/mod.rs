@@ -2,13 +2,10 @@
 //!
 //! * [`Server`] is the server, at an address and in a temporary folder of its own.
 //! * [`Program`] describes how any program is started; [`Process`] is it running, [`Ended`] how it
-//!   ended. [`Program::agency`] is the client.
-//! * [`Peer`] is a connection driven by hand, from either side. It sends and expects bytes. Those of
-//!   [`Message`] and [`dialects`] are written by hand from `docs/PROTOCOL.md` and `docs/DIALECTS.md`,
-//!   without the project's own encoder.
-//! * [`Central`] is a listener driven by hand, for the client to talk to.
+//!   ended. [`Program::agency`] is the client, and [`Dataset`] its file.
+//! * [`Peer`] is a connection driven by hand, from either side, and [`Central`] a listener. Their bytes
+//!   are written by hand in [`Message`] and [`dialects`], without the project's own encoder.
 //! * [`Certificates`] are those for mutual TLS.
-//! * [`Dataset`] is an agency's file, and what must become of it.
 //!
 //! Nothing waits for a time to pass: tests wait for log lines, answers and exits, each within
 //! [`PATIENCE`], and show the log when it runs out. The form of every log line of every run is

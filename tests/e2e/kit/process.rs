@@ -40,13 +40,10 @@ impl Ended {
     pub fn expect_complaint(&self, code: i32, expected: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert_eq!(self.complaints.lines().count(), 1, "{self:#?}");
-        let mut rest = &self.complaints[..];
-        for part in expected.split('…') {
-            let Some((_, behind)) = rest.split_once(part) else {
-                panic!("{part:?} of {expected:?} in {:?}", self.complaints);
-            };
-            rest = behind;
-        }
+        let complaints = &self.complaints[..];
+        let mut parts = expected.split('…');
+        let found = parts.try_fold(complaints, |rest, part| Some(rest.split_once(part)?.1));
+        assert!(found.is_some(), "{expected:?} in {complaints:?}");
     }
 
     /// Expects a graceful shutdown by this signal: a line for the signal, one for each thing closed,
@@ -222,6 +219,6 @@ impl Output {
     /// Waits for the next line. There is none when patience or the program has ended.
     fn next(&mut self, patience: Duration) -> bool {
         let line = self.1.recv_timeout(patience);
-        line.map(|line| self.0.extend([line])).is_ok()
+        line.map(|line| self.0.0.push(line)).is_ok()
     }
 }

@@ -42,16 +42,11 @@ impl Server {
         }
     }
 
-    pub fn echo() -> Server {
-        Server::lottery(0).set("SERVER_MODE", "echo")
-    }
-
     pub fn set(mut self, key: &str, value: impl ToString) -> Server {
         self.program = self.program.set(key, value);
         self
     }
 
-    /// Has the shell start it with this in front of it.
     pub fn under(mut self, launcher: &'static str) -> Server {
         self.program = self.program.under(launcher);
         self
@@ -97,12 +92,10 @@ impl Server {
         String::from_utf8(self.view(request).rest()).unwrap()
     }
 
-    /// The whole answer to a GET.
     pub fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: lottery\r\n\r\n"))
     }
 
-    /// Starts the client for each of these files.
     pub fn start_agencies(&self, datasets: &[Dataset]) -> Vec<Process> {
         let start = |dataset| Program::agency(dataset, self.address).start();
         datasets.iter().map(start).collect()
@@ -165,11 +158,9 @@ impl Server {
         peer
     }
 
-    /// Waits until the log says that this agency has finished.
     pub fn wait_for_finish(&self, agency: u32) {
-        self.wait_for_line(&format!(
-            "agencia_lista | result: success | agencia: {agency} |"
-        ));
+        let finished = "agencia_lista | result: success | agencia";
+        self.wait_for_line(&format!("{finished}: {agency} |"));
     }
 
     /// The path of `bets.csv`, `closings.csv` or `draw.csv`.
@@ -205,9 +196,8 @@ impl Server {
         // They are in the order in which the agencies finished.
         let closings = self.file("closings.csv");
         let mut closings: Vec<&str> = closings.split_inclusive("\r\n").collect();
-        closings.sort_unstable();
-        let mut expected: Vec<String> = datasets.iter().map(Dataset::closing).collect();
-        expected.sort_unstable();
+        closings.sort_by_key(|row| row.split(',').next().unwrap().parse::<u32>().unwrap());
+        let expected: Vec<String> = datasets.iter().map(Dataset::closing).collect();
         assert_eq!(closings, expected);
     }
 }
