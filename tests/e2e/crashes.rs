@@ -7,10 +7,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
 use rustix::process::Signal;
 
-use crate::kit::{Bet, Dataset, Log, Process, Program, Server, rows_of};
+use crate::kit::{Bet, Dataset, Log, Process, Program, Server, rows, rows_of};
 
 /// Lotteries with each durability, and kills in each: more than a hundred kills in all.
 const LOTTERIES: u32 = 4;
@@ -32,23 +31,54 @@ fn nothing_is_lost_or_doubled_by_kills_however_often_the_server_syncs() {
 /// Holds lotteries in which one or the other is killed again and again.
 fn survive(durability: &str) {
     for _ in 0..LOTTERIES {
-        let mut lottery = Lottery::new(durability, Rng::new());
+        let mut server = Server::lottery(4).set("DURABILITY", durability).start();
+        let mut seats = [1, 2, 3, 4].map(|agency| Seat::take(&server, agency));
         for kills_left in (1..=KILLS).rev() {
-            lottery.wait_for_moment(kills_left);
-            match lottery.rng.bool() {
-                true => lottery.crash_server(),
-                false => lottery.crash_agency(),
+            wait_for_moment(&server, &seats, kills_left);
+            if fastrand::bool() {
+                seats[fastrand::usize(..4)].crash();
+                continue;
             }
+            let acknowledged = seats.each_ref().map(Seat::acknowledged);
+            server.end_by([Signal::KILL, Signal::TERM][fastrand::usize(..2)]);
+            expect_promise(&server.bets(), &seats, acknowledged);
+            server.restart();
         }
-        lottery.finish();
+        // Nobody is killed any more: everybody gets the winners, and everything is as it should be.
+        let datasets = seats.map(|seat| {
+            seat.process.wait_for_end().expect_winners(&seat.dataset);
+            seat.dataset
+        });
+        server.terminate().expect_success();
+        server.expect_stored(&datasets);
     }
 }
 
-/// One lottery, from empty files to the winners.
-struct Lottery {
-    rng: Rng,
-    server: Server,
-    seats: Vec<Seat>,
+/// Waits until so many bytes more are stored that the moments of the kills that are left spread over
+/// the whole file, and the end of the day.
+fn wait_for_moment(server: &Server, seats: &[Seat], kills_left: u64) {
+    let path = server.path("bets.csv");
+    let stored = || std::fs::metadata(&path).unwrap().len();
+    let all = seats.iter().map(|seat| rows(&seat.dataset.bets).len());
+    let left = (all.sum::<usize>() as u64).saturating_sub(stored());
+    let goal = stored() + fastrand::u64(..=2 * left / kills_left);
+    let deadline = Instant::now() + MOMENT_WAIT_MAX;
+    while stored() < goal && Instant::now() < deadline {
+        thread::yield_now();
+    }
+}
+
+/// While the server is dead: what an agency knows to be stored is there, and what is there are its
+/// first rows.
+fn expect_promise(stored: &str, seats: &[Seat], acknowledged: [u64; 4]) {
+    // What comes after the last whole row is torn, and was not acknowledged.
+    let whole = stored.rfind("\r\n").map_or("", |end| &stored[..end + 2]);
+    for (seat, acknowledged) in seats.iter().zip(acknowledged) {
+        let own = rows_of(whole, seat.dataset.agency);
+        assert!(rows(&seat.dataset.bets).starts_with(&own), "other rows");
+        let stored = own.lines().count() as u64;
+        assert!(stored >= acknowledged, "{stored}, {acknowledged}");
+    }
 }
 
 /// An agency, whose program is started again whenever it was killed.
@@ -60,95 +90,32 @@ struct Seat {
     acknowledged_before: u64,
 }
 
-impl Lottery {
-    fn new(durability: &str, mut rng: Rng) -> Lottery {
-        let server = Server::lottery(4).set("DURABILITY", durability).start();
-        let seats = (1..=4).map(|agency| {
-            let bet = |_| match (rng.u32(1..=99_999_999), rng.u32(..100)) {
-                (document, 0) => Bet::winning(agency, document),
-                (document, _) => Bet::losing(agency, document),
-            };
-            let dataset = Dataset::of(agency, (0..500 + 250 * agency).map(bet).collect());
-            let program = Program::agency(&dataset, server.address)
-                .set("CLI_BATCH_MAXAMOUNT", rng.u32(1..=16))
-                .set("CLI_BATCH_WINDOW", rng.u32(1..=8));
-            Seat {
-                process: program.start(),
-                dataset,
-                program,
-                acknowledged_before: 0,
-            }
-        });
-        Lottery {
-            seats: seats.collect(),
-            rng,
-            server,
-        }
-    }
-
-    /// Waits until so many bytes more are stored that the moments of the kills that are left spread over
-    /// the whole file, and the end of the day.
-    fn wait_for_moment(&mut self, kills_left: u64) {
-        let stored = || {
-            std::fs::metadata(self.server.path("bets.csv"))
-                .unwrap()
-                .len()
-        };
-        let all = self.seats.iter().map(|seat| seat.dataset.rows().len());
-        let left = (all.sum::<usize>() as u64).saturating_sub(stored());
-        let goal = stored() + self.rng.u64(..=2 * left / kills_left);
-        let deadline = Instant::now() + MOMENT_WAIT_MAX;
-        while stored() < goal && Instant::now() < deadline {
-            thread::yield_now();
-        }
-    }
-
-    fn crash_server(&mut self) {
-        let acknowledged: Vec<u64> = self.seats.iter().map(Seat::acknowledged).collect();
-        let signal = self.rng.choice([Signal::KILL, Signal::TERM]);
-        self.server.end_by(signal.expect("there are some"));
-        self.expect_promise(&acknowledged);
-        self.server.restart();
-    }
-
-    fn crash_agency(&mut self) {
-        let seat = self.rng.choice(&mut self.seats).expect("there are some");
-        seat.process.signal(Signal::KILL);
-        // It may have ended by itself before, and asks again now.
-        let killed = std::mem::replace(&mut seat.process, seat.program.start());
-        let log = killed.wait_for_end().log;
-        seat.acknowledged_before = seat.acknowledged_before.max(acknowledged(&log));
-    }
-
-    /// While the server is dead: what an agency knows to be stored is there, and what is there are
-    /// its first rows.
-    fn expect_promise(&self, acknowledged: &[u64]) {
-        let stored = self.server.bets();
-        // What comes after the last whole row is torn, and was not acknowledged.
-        let whole = stored.rfind("\r\n").map_or("", |end| &stored[..end + 2]);
-        for (seat, acknowledged) in self.seats.iter().zip(acknowledged) {
-            let rows = rows_of(whole, seat.dataset.agency);
-            assert!(seat.dataset.rows().starts_with(&rows), "other rows");
-            let stored = rows.lines().count() as u64;
-            assert!(stored >= *acknowledged, "{stored}, {acknowledged}");
-        }
-    }
-
-    /// Nobody is killed any more: everybody gets the winners, and everything is as it should be.
-    fn finish(mut self) {
-        let mut datasets = Vec::new();
-        for seat in self.seats {
-            let ended = seat.process.wait_for_end();
-            ended.expect_success();
-            assert_eq!(ended.winners(), seat.dataset.winners());
-            datasets.push(seat.dataset);
-        }
-        self.server.terminate().expect_success();
-        self.server.expect_stored(&datasets);
-    }
-}
-
 impl Seat {
+    fn take(server: &Server, agency: u32) -> Seat {
+        let bet = |_| match (fastrand::u32(1..=99_999_999), fastrand::u32(..100)) {
+            (document, 0) => Bet::winning(agency, document),
+            (document, _) => Bet::losing(agency, document),
+        };
+        let dataset = Dataset::of(agency, (0..500 + 250 * agency).map(bet).collect());
+        let program = Program::agency(&dataset, server.address)
+            .set("CLI_BATCH_MAXAMOUNT", fastrand::u32(1..=16))
+            .set("CLI_BATCH_WINDOW", fastrand::u32(1..=8));
+        Seat {
+            process: program.start(),
+            dataset,
+            program,
+            acknowledged_before: 0,
+        }
+    }
+
+    fn crash(&mut self) {
+        self.process.signal(Signal::KILL);
+        // It may have ended by itself before, and asks again now.
+        let killed = std::mem::replace(&mut self.process, self.program.start());
+        let acknowledged = acknowledged(&killed.wait_for_end().log);
+        self.acknowledged_before = self.acknowledged_before.max(acknowledged);
+    }
+
     /// The bets that the agency, by its own logs, knows to be stored.
     fn acknowledged(&self) -> u64 {
         let by_now = acknowledged(&self.process.log());

@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::kit::dialects::Dialect;
-use crate::kit::{Agency, Bet, Dataset, Peer, Server, losing_bets};
+use crate::kit::{Bet, Dataset, Peer, Server, batch, losing_bets};
 use fastrand::Rng;
 
 /// Connections of random bytes for each dialect.
@@ -28,9 +28,10 @@ fn the_bundled_bets_come_in_exactly_and_the_winners_go_out_in_each_dialect_and_i
             let server = server.set("DURABILITY", "everysec").start();
             thread::scope(|scope| {
                 for (dialect, dataset) in dialects.into_iter().zip(&datasets) {
-                    let mut agency = Agency::connect(&server, dialect, dataset.agency);
+                    let mut agency = Peer::agency(&server, dialect, dataset.agency);
                     scope.spawn(move || {
-                        agency.store_all(&dataset.bets, batch_bets_max);
+                        let batches = dataset.bets.chunks(batch_bets_max);
+                        batches.for_each(|batch| agency.store(batch));
                         agency.finish();
                         agency.expect_winners(&dataset.winners());
                     });
@@ -64,7 +65,7 @@ fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descr
     drop(newcomer);
     let agencies = Dialect::ALL.map(|dialect| {
         let number = 1 + dialect as u32;
-        let mut agency = Agency::connect(&server, dialect, number);
+        let mut agency = Peer::agency(&server, dialect, number);
         agency.store(&[Bet::winning(number, number)]);
         agency.finish();
         agency
@@ -79,25 +80,24 @@ fn a_thousand_connections_of_random_bytes_leave_each_dialect_served_and_no_descr
 fn a_message_of_a_hundred_megabytes_in_batches_takes_no_more_memory_than_its_batches() {
     let server = Server::lottery(1).of_all_dialects();
     let server = server.set("DURABILITY", "no").start();
-    let mut agency = Agency::connect(&server, Dialect::Flags, 1);
+    let mut agency = Peer::agency(&server, Dialect::Flags, 1);
     // Flag, number of batches, and the batch with its size.
-    let message = agency.batch(&losing_bets(1, LARGE_BATCH_BETS));
+    let message = batch(Dialect::Flags, &losing_bets(1, LARGE_BATCH_BETS));
     let batch = &message[5..];
     let count = LONG_MESSAGE_BYTES / batch.len();
     let before_bytes = server.memory_peak_bytes();
-    agency
-        .peer
-        .send(&[&[1][..], &(count as u32).to_be_bytes()].concat());
+    agency.send(&[1]);
+    agency.send(&(count as u32).to_be_bytes());
     for _ in 0..count {
-        agency.peer.send(batch);
+        agency.send(batch);
     }
     agency.store(&[Bet::winning(1, 7)]);
     agency.finish();
     agency.expect_winners(&[7]);
-    agency.peer.expect_closed();
+    agency.expect_closed();
     let grown_bytes = server.memory_peak_bytes() - before_bytes;
     assert!(grown_bytes < MEMORY_BYTES_MAX, "{grown_bytes} bytes");
-    let closing = server.closings();
+    let closing = server.file("closings.csv");
     let bets = count * LARGE_BATCH_BETS as usize + 1;
     assert!(closing.starts_with(&format!("1,{bets},")), "{closing}");
 }

@@ -76,7 +76,7 @@ fn the_central_answers_with_the_bytes_of_the_documents_however_it_is_asked() {
                 assert_eq!(server.terminate().code, Some(0));
                 // The files that the first document shows are those of its first session.
                 if number == 0 && document == PROTOCOL {
-                    for row in (server.bets() + &server.closings()).lines() {
+                    for row in (server.bets() + &server.file("closings.csv")).lines() {
                         assert!(document.contains(&format!("`{row}`")), "{row}");
                     }
                 }

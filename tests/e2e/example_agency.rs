@@ -1,6 +1,11 @@
 //! `examples/agency.py`, an agency in another language, at the real central.
 
-use crate::kit::{Dataset, Ended, Program, Server, has_python, wait_until};
+use std::fs::File;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::kit::{Bet, Dataset, Ended, Program, Server, has_python, rows, rows_of, wait_until};
 
 /// A lottery that takes no message that is larger than agencies should send.
 fn lottery(agencies: u32) -> Server {
@@ -12,8 +17,7 @@ fn lottery(agencies: u32) -> Server {
 fn expect_winners(ended: &Ended, code: i32, winners: &[u32]) {
     assert_eq!(ended.code, Some(code), "{ended:#?}");
     let count = winners.len();
-    let winners: Vec<String> = winners.iter().map(u32::to_string).collect();
-    let winners = winners.join(",");
+    let winners = format!("{winners:?}").replace(['[', ' ', ']'], "");
     let expected = [
         format!("action: consulta_ganadores | result: success | cant_ganadores: {count}"),
         format!("action: ganadores | result: success | dnis: {winners}"),
@@ -32,15 +36,15 @@ fn every_bet_is_stored_once_and_winners_are_told_although_server_and_agency_are_
     let programs = programs.map(|dataset| Program::example_agency(dataset, server.address));
     let mut agencies: Vec<_> = programs[..4].iter().map(Program::start).collect();
     server.wait_for_lines("action: apuesta_recibida | result: success", 10);
-    server.kill();
+    server.end_by(Signal::KILL);
     server.restart();
     server.wait_for_lines("action: accept_connections", 4);
     // One is ended by a signal while it waits, and asks again, and again when the server is back.
-    wait_until(|| server.closings().lines().any(|row| row.starts_with("1,")));
+    wait_until(|| !rows_of(&server.file("closings.csv"), 1).is_empty());
     assert_eq!(agencies.remove(0).terminate().code, Some(0));
     agencies.insert(0, programs[0].start());
     server.wait_for_lines("action: accept_connections", 5);
-    server.kill();
+    server.end_by(Signal::KILL);
     server.restart();
     agencies.push(programs[4].start());
     for (agency, dataset) in agencies.into_iter().zip(&datasets) {
@@ -59,20 +63,29 @@ fn every_bet_is_stored_once_and_winners_are_told_although_server_and_agency_are_
     server.terminate();
 }
 
+const NAMES: &str = "María José Ñandú/García, hijo/Juan \"Tito\"/\"\"/,\",/ Ana /=1+1;b|c\\n/日本 🎲/\u{a0}\u{2028}";
+
+/// Copies a CSV file as the course's `load_bets` reads and its `store_bets` writes it.
+const COPY: &str = "import csv, sys; csv.writer(sys.stdout).writerows(csv.reader(sys.stdin))";
+
 #[test]
-fn rows_that_are_no_bets_are_reported_and_left_out_and_the_exit_code_tells() {
+fn any_name_is_stored_as_python_writes_and_reads_it_and_rows_that_are_no_bets_are_reported() {
     if !has_python() {
         return;
     }
-    let good = "\"Ana \"\"la Ñ\"\"\",\"Paz, hija\",101,1999-03-17,7574\r\n";
-    let bad = "Ana,Paz,1,1999-02-30,1
-Ana,Paz,1,1999-03-17
-\"Ana,Paz,1,1999-03-17,1";
+    let names = NAMES.split('/');
+    let good = names.map(|name| Bet::winning(1, 7).named(name, name));
+    let good = Dataset::of(1, good.collect());
+    let bad = "Ana,Paz,1,1999-02-30,1\nAna,Paz,1,1999-03-17\n\"Ana,Paz,1,1999-03-17,1";
     let server = lottery(1);
-    let example = Program::example_agency(&Dataset::losing(1, 0), server.address);
-    example.write("bets.csv", format!("{good}{bad}\n\n{good}"));
+    let example = Program::example_agency(&good, server.address);
+    example.write("bets.csv", format!("{0}{bad}\n\n{0}", good.file));
     let ended = example.run();
-    expect_winners(&ended, 1, &[101, 101]);
+    expect_winners(&ended, 1, &[7; 18]);
     assert_eq!(ended.complaints.lines().count(), bad.lines().count());
-    assert_eq!(server.bets(), format!("1,{good}1,{good}"));
+    assert_eq!(server.bets(), rows(&good.bets).repeat(2));
+    let mut python = Command::new("python3");
+    python.args(["-X", "utf8", "-c", COPY]);
+    python.stdin(File::open(server.path("bets.csv")).unwrap());
+    assert_eq!(python.output().unwrap().stdout, server.bets().as_bytes());
 }

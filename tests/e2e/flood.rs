@@ -6,9 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::kit::Message::{RegisterBets, Status};
-use crate::kit::{
-    Dataset, Message, PATIENCE, Peer, Server, expect_winners, losing_bets, tell_not_run,
-};
+use crate::kit::{Dataset, PATIENCE, Peer, Server, expect_winners, losing_bets, tell_not_run};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const SILENT: usize = 3_000;
@@ -49,23 +47,11 @@ fn connect(server: &Server, accepted: usize, count: usize) -> Vec<Peer> {
     peers
 }
 
-/// Sends a message on each connection, a byte in each round, until it is enough; none gets to its end.
-fn trickle(peers: &mut [Peer], is_enough: &AtomicBool) {
-    let message = RegisterBets(losing_bets(1, 500)).encode();
-    for byte in &message[..TRICKLED_BYTES_MAX] {
-        for peer in peers.iter_mut() {
-            peer.send(&[*byte]);
-        }
-        if is_enough.load(Ordering::Relaxed) {
-            break;
-        }
-    }
-}
-
 /// Asks what costs a peer a few bytes and the server an answer, on each connection and again and again,
 /// until the server is gone; says whether that was in time.
 fn pester(mut peers: Vec<Peer>) -> bool {
-    let questions = Message::encode_all(&[Status, RegisterBets(vec![])]).repeat(2_000);
+    let questions = [Status, RegisterBets(vec![])].map(|message| message.encode());
+    let questions = questions.concat().repeat(2_000);
     let mut sent = vec![0; peers.len()];
     let started = Instant::now();
     while started.elapsed() < 2 * PATIENCE {
@@ -85,10 +71,9 @@ fn agencies_finish_in_a_flood() {
         return;
     }
     // However slow this machine is, the silent are there to the end.
-    let mut server = Server::lottery(5).set("IDLE_TIMEOUT", "1h");
+    let server = Server::lottery(5).set("IDLE_TIMEOUT", "1h");
     // The usual limit at the start, which the server raises.
-    server.program = server.program.under("ulimit -S -n 1024; exec");
-    server.restart();
+    let mut server = server.under("ulimit -S -n 1024; exec").start();
     let mut silent = connect(&server, 0, SILENT);
     let mut trickling = connect(&server, SILENT, TRICKLING);
     let mut pestering = connect(&server, SILENT + TRICKLING, PESTERING);
@@ -96,7 +81,14 @@ fn agencies_finish_in_a_flood() {
     let datasets = [1, 2, 3, 4, 5].map(Dataset::bundled);
     let is_enough = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| trickle(&mut trickling, &is_enough));
+        // Each says a byte in each round, and none gets to the end of its message.
+        scope.spawn(|| {
+            let message = RegisterBets(losing_bets(1, 500)).encode();
+            let rounds = message[..TRICKLED_BYTES_MAX].chunks(1);
+            for byte in rounds.take_while(|_| !is_enough.load(Ordering::Relaxed)) {
+                trickling.iter_mut().for_each(|peer| peer.send(byte));
+            }
+        });
         let pestering = halves.map(|half| scope.spawn(|| pester(half)));
         expect_winners(server.start_agencies(&datasets), &datasets);
         server.connect().hello(5, &datasets[4].bets, 2);

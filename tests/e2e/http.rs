@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::kit::Message::{Hello, InformWinners};
+use crate::kit::Message::Hello;
 use crate::kit::{Bet, Dataset, Peer, Server, expect_winners, losing_bets, wait_until};
 
 use super::flood::has_descriptors;
@@ -29,6 +29,9 @@ const ANSWERS: &str = r#"
     GET / HOST LONG | 431 Request Header Fields Too Large | too large
     GET / HOST MANY | 431 Request Header Fields Too Large | too large"#;
 
+const FOLLOW: &str = "GET /events HTTP/1.1\r\n\r\n";
+const UNFINISHED: &str = "GET / HTTP/1.1\r\nX: ";
+
 /// Requests that are slow, broken, oversized or not read, in turn, while agencies are at work.
 const BAD_REQUESTS: usize = 5_000;
 
@@ -53,33 +56,48 @@ fn each_request_has_one_answer_however_it_comes() {
             request = request.replace(word, bytes);
         }
         let answer = server.ask(&request);
-        let is_expected = answer.starts_with(&format!("HTTP/1.1 {status}\r\n"));
-        assert!(
-            is_expected && answer.contains(part),
-            "{request:?}: {answer}"
-        );
+        let has_status = answer.starts_with(&format!("HTTP/1.1 {status}\r\n"));
+        assert!(has_status && answer.contains(part), "{request}: {answer}");
         let changes = part.contains("agencies") || part.contains("version");
         if changes || request.len() > 99 {
             continue;
         }
         assert_eq!(server.ask(&request.repeat(100)), answer);
-        let mut slow = Peer::connect(server.http_address());
+        let mut slow = server.view("");
         request.bytes().for_each(|byte| slow.send(&[byte]));
         slow.half_close();
         assert_eq!(String::from_utf8(slow.rest()).unwrap(), answer);
-        if let Some(rest) = request.strip_prefix("GET") {
-            let (head, _) = answer.split_once("\r\n\r\n").unwrap();
-            assert_eq!(
-                server.ask(&format!("HEAD{rest}")),
-                format!("{head}\r\n\r\n")
-            );
+        if request.starts_with("GET") {
+            let head = server.ask(&request.replacen("GET", "HEAD", 1));
+            let (expected, _) = answer.split_once("\r\n\r\n").unwrap();
+            assert_eq!(head, format!("{expected}\r\n\r\n"));
         }
     }
-    let mut cut = Peer::connect(server.http_address());
-    cut.send(b"GET / HTTP/1.1\r\nHost");
+    let mut cut = server.view("GET / HTTP/1.1\r\nHost");
     cut.half_close();
     cut.expect_closed();
 }
+
+/// Parts of pages before the draw and after it; `¶` is the end of a line.
+const STATUS: &str = r#"
+    {"agencies":2,"agency_states":[{"agency":1,"bets":3,"connected":true,
+    "state":"waiting"},
+    "state":"betting"}],"bets":4,"drawn":false,"history":[
+    ],"missing":1,"rate":"#;
+const METRICS: &str = r#"
+    ¶lottery_bets_total 4¶
+    ¶lottery_batches_total 2¶
+    ¶lottery_connections{kind="agency"} 2¶
+    ¶lottery_connections{kind="viewer"} 1¶
+    ¶lottery_refusals_total{code="6"} 1¶
+    ¶lottery_agencies{kind="parked"} 1¶
+    ¶lottery_drawn 0¶
+    ¶lottery_sync_duration_seconds_bucket{le="+Inf"}"#;
+const STATUS_DRAWN: &str = r#"
+    "drawn":true,
+    "number":7574,"rate":
+    ,"winners":1}
+    "state":"informed","winners":1}],"#;
 
 #[test]
 fn status_and_metrics_say_how_far_it_is_and_nothing_of_anybody() {
@@ -90,54 +108,30 @@ fn status_and_metrics_say_how_far_it_is_and_nothing_of_anybody() {
     let mut refused = server.connect();
     refused.say(Hello(3));
     refused.expect_refusal(6);
-    let expect = |path: &str, parts: &[&str]| {
+    let expect = |path: &str, parts: &str| {
         let page = server.get(path);
-        for part in parts {
-            assert!(page.contains(part), "{part}: {page}");
+        for part in parts.trim().lines() {
+            let part = part.trim().replace('¶', "\n");
+            assert!(page.contains(&part), "{part}: {page}");
         }
         assert!(!page.contains("44444444"), "a DNI is nobody's to see");
     };
-    let day = [
-        r#"{"agencies":2,"agency_states":[{"agency":1,"bets":3,"connected":true,"#,
-        r#""state":"waiting"},"#,
-        r#""state":"betting"}],"bets":4,"drawn":false,"history":["#,
-        r#"],"missing":1,"rate":"#,
-    ];
-    expect("/status.json", &day);
-    let counts = [
-        "\nlottery_bets_total 4\n",
-        "\nlottery_batches_total 2\n",
-        "\nlottery_connections{kind=\"agency\"} 2\n",
-        "\nlottery_connections{kind=\"viewer\"} 1\n",
-        "\nlottery_refusals_total{code=\"6\"} 1\n",
-        "\nlottery_agencies{kind=\"parked\"} 1\n",
-        "\nlottery_drawn 0\n",
-        "\nlottery_sync_duration_seconds_bucket{le=\"+Inf\"} ",
-    ];
-    expect("/metrics", &counts);
+    expect("/status.json", STATUS);
+    expect("/metrics", METRICS);
     betting.finish();
-    betting.expect(InformWinners(vec![44_444_444]));
-    agency.expect(InformWinners(vec![]));
-    expect(
-        "/status.json",
-        &[
-            r#""drawn":true,"#,
-            r#""number":7574,"rate":"#,
-            r#","winners":1}"#,
-            r#""state":"informed","winners":1}],"#,
-        ],
-    );
-    expect("/metrics", &["\nlottery_drawn 1\n"]);
+    betting.expect_winners(&[44_444_444]);
+    agency.expect_winners(&[]);
+    expect("/status.json", STATUS_DRAWN);
+    expect("/metrics", "¶lottery_drawn 1¶");
 }
 
 #[test]
 fn a_request_that_does_not_end_is_closed_and_one_that_follows_is_not() {
     let server = Server::lottery(1).with_http().set("IDLE_TIMEOUT", "1s");
     let server = server.start();
-    let [mut follower, mut slow, mut silent] =
-        [(); 3].map(|()| Peer::connect(server.http_address()));
-    follower.send(b"GET /events HTTP/1.1\r\n\r\n");
-    slow.send(b"GET / HTTP/1.1\r\nX: ");
+    let mut follower = server.view(FOLLOW);
+    let mut slow = server.view(UNFINISHED);
+    let mut silent = server.view("");
     wait_until(|| slow.pester(b"y").is_err());
     silent.expect_closed();
     server.newcomer(1).store(&losing_bets(1, 3));
@@ -146,45 +140,30 @@ fn a_request_that_does_not_end_is_closed_and_one_that_follows_is_not() {
     while !told.contains("\"bets\":3,") {
         told.extend(follower.take(1).into_iter().map(char::from));
     }
-    assert!(
-        told.contains("\r\n\r\nretry: 1000\ndata: {\"agencies\":1,"),
-        "{told}"
-    );
+    let first = "\r\n\r\nretry: 1000\ndata: {\"agencies\":1,";
+    assert!(told.contains(first), "{told}");
 }
 
 #[test]
 fn viewers_and_agencies_keep_to_their_shares_of_descriptors() {
-    let mut server = Server::lottery(1).with_http();
-    server.program = server.program.under("ulimit -n 200; exec");
-    server.restart();
-    let viewers: Vec<Peer> = (0..400)
-        .map(|_| {
-            let mut viewer = Peer::connect(server.http_address());
-            viewer.send(b"GET /events HTTP/1.1\r\n\r\n");
-            viewer
-        })
-        .collect();
+    let server = Server::lottery(1).under("ulimit -n 200; exec");
+    let server = server.with_http().start();
+    let viewers: Vec<Peer> = (0..400).map(|_| server.view(FOLLOW)).collect();
     let strangers: Vec<Peer> = (0..300).map(|_| server.connect()).collect();
-    server.parked(1, &[]).expect(InformWinners(vec![]));
+    server.parked(1, &[]).expect_winners(&[]);
     assert!(server.get("/status.json").contains("\"drawn\":true"));
     drop((viewers, strangers));
 }
 
 /// Makes a bad request of each kind in turn, and keeps those that are slow or not read.
 fn bad_request(server: &Server, number: usize) -> Option<Peer> {
-    let mut viewer = Peer::connect(server.http_address());
+    let mut viewer = server.view("");
     let (request, is_kept) = match number % 5 {
-        0 => ("GET / HTTP/1.1\r\nX: ".to_owned(), true),
+        0 => (UNFINISHED.to_owned(), true),
         1 => ("\u{16}\u{3}\u{1} nonsense\r\n\r\n".to_owned(), false),
-        2 => (
-            format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(100_000)),
-            false,
-        ),
-        3 => (
-            "GET / HTTP/1.1\r\n".to_owned() + &"X: y\r\n".repeat(65),
-            true,
-        ),
-        _ => ("GET /events HTTP/1.1\r\n\r\n".to_owned(), true),
+        2 => (UNFINISHED.to_owned() + &"y".repeat(100_000), false),
+        3 => ("GET / HTTP/1.1".to_owned() + &"\r\nX: y".repeat(65), true),
+        _ => (FOLLOW.to_owned(), true),
     };
     // The server may have closed it before it is all sent.
     let _ = viewer.pester(request.as_bytes());
@@ -217,7 +196,7 @@ fn thousands_of_slow_broken_and_oversized_requests_slow_no_agency() {
             bets.push(bet);
         }
         last.finish();
-        last.expect(InformWinners(vec![]));
+        last.expect_winners(&[]);
         expect_winners(agencies, &datasets);
         assert!(viewers.join().unwrap() > 0, "some wait");
     });

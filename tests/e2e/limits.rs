@@ -1,12 +1,9 @@
-//! The settings that bound what connections may take: time, bytes, descriptors.
+//! What connections may not do: send what is no request, or take more time, bytes or descriptors than the
+//! settings allow.
 
 use crate::kit::Message::*;
-use crate::kit::{Message, Peer, Server, losing_bets};
+use crate::kit::{Bet, Message, Peer, Server, losing_bets, rows};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-
-const MALFORMED: u16 = 3;
-const BETTING_CLOSED: u16 = 5;
-const DRAW_TIMEOUT: u16 = 8;
 
 #[test]
 fn time_bytes_and_bets_are_bounded_by_the_settings() {
@@ -20,21 +17,20 @@ fn time_bytes_and_bets_are_bounded_by_the_settings() {
     let mut agency = server.newcomer(1);
     agency.store(&bets);
     agency.say(RegisterBets(losing_bets(1, 2)));
-    agency.expect_refusal(BETTING_CLOSED);
+    agency.expect_refusal(5);
     server.wait_for_line("code: 5 | error: agency 1 may place 3 bets and no more");
     // The count alone says that it is too large.
     let mut large = server.connect();
     large.send(&RegisterBets(losing_bets(2, 300)).encode()[..6]);
-    large.expect_refusal(MALFORMED);
+    large.expect_refusal(3);
     server.connect().expect_closed();
     server.wait_for_line("action: idle_timeout | result: success | ip: 127.");
     let mut waiting = server.connect();
     waiting.hello(1, &bets, 0);
     waiting.finish();
-    waiting.expect_refusal(DRAW_TIMEOUT);
-    server.wait_for_line(
-        "action: espera_sorteo | result: fail | agencia: 1 | faltan: 2 | agencias_que_faltan: 2,3",
-    );
+    waiting.expect_refusal(8);
+    let missing = "agencia: 1 | faltan: 2 | agencias_que_faltan: 2,3";
+    server.wait_for_line(&format!("action: espera_sorteo | result: fail | {missing}"));
 }
 
 #[test]
@@ -42,9 +38,8 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
     let server = Server::lottery(3).with_http().set("MAX_CONNECTIONS", 2);
     let server = server.start();
     let full = "max_connections | result: in_progress | conexiones: 2";
-    server.wait_for_line(&format!(
-        "WARN  [server::log_lines] action: {full} | agencias: 3"
-    ));
+    let warning = format!("WARN  [server::log_lines] action: {full} | agencias: 3");
+    server.wait_for_line(&warning);
     let strangers = [server.connect(), server.connect()];
     server.wait_for_lines("action: accept_connections", 2);
     let mut connected = [1, 2].map(|agency| server.newcomer(agency));
@@ -60,16 +55,14 @@ fn strangers_make_room_for_agencies_and_connections_beyond_these_wait_until_one_
         }
     }
     waiting.expect_nothing_yet();
-    assert!(
-        server.get("/healthz").ends_with("\r\n\r\nok\n"),
-        "viewers have room"
-    );
+    let viewed = server.get("/healthz");
+    assert!(viewed.ends_with("\r\n\r\nok\n"), "viewers have room");
     server.wait_for_lines("action: accept_connections", 4);
     let log = server.log();
     assert_eq!(log.count("action: accept_connections"), 4);
     assert_eq!(log.count(full), 2, "at the start and once again: {log:#?}");
     drop(connected);
-    waiting.expect(Message::welcome(&[], 0));
+    waiting.expect(Welcome(vec![], 0));
 }
 
 #[test]
@@ -91,4 +84,37 @@ fn a_server_out_of_descriptors_serves_its_connections_and_accepts_again_later() 
     drop(crowd);
     server.connect().hello(1, &bets, 0);
     server.terminate().expect_success();
+}
+
+#[test]
+fn what_is_no_request_is_refused_though_much_came_behind_it_and_a_bystander_is_served_all_along() {
+    let mut server = Server::lottery(3).start();
+    let mut bystander = server.connect();
+    let mut stored = Vec::new();
+    let mut spoilt = losing_bets(1, 3);
+    spoilt[1].fields.number = 10_000;
+    let behind = RegisterBets(losing_bets(2, 100)).encode().repeat(200);
+    for _ in 0..5 {
+        for (bytes, code) in [
+            (b"GET / HTTP/1.1\r\n\r\n".to_vec(), 1),
+            // What claims gigabytes is malformed, and not waited for.
+            (vec![0, 1, 0xff, 0xff, 0xff, 0xff], 3),
+            (RegisterBets(spoilt.clone()).encode(), 2),
+        ] {
+            let mut peer = server.connect();
+            // The server stops reading at some point.
+            let sender = peer.send_in_background([&bytes[..], &behind].concat());
+            stored.push(Bet::losing(2, 1 + stored.len() as u32));
+            bystander.store(&stored[stored.len() - 1..]);
+            peer.expect_refusal(code);
+            let _ = sender.join().unwrap();
+        }
+    }
+    let log = server.terminate().log;
+    assert_eq!(server.bets(), rows(&stored));
+    let unknown = "code: 1 | error: message type 18245 is unknown";
+    assert_eq!(log.count(unknown), 5);
+    let invalid = "action: apuesta_recibida | result: fail | cantidad: 3 | agencia: desconocida | \
+        code: 2 | error: bet 2: number \"10000\" is not valid, expected";
+    assert_eq!(log.count(invalid), 5, "{log:#?}");
 }

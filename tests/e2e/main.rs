@@ -8,23 +8,19 @@
 mod kit;
 
 mod agency_file;
-mod bad_input;
 mod crashes;
 mod dialects;
 mod documents;
-mod echo;
 mod example_agency;
 mod flood;
 mod http;
 mod limits;
-mod lying_central;
+mod modes;
 mod network;
 mod operating;
 mod settings;
 mod signals;
-mod single_bet;
 mod stalled_log;
 mod storage;
-mod stored_file;
 mod tls;
 mod whole_runs;

@@ -1,9 +1,8 @@
 //! What an operator looks at: results, and audits of the files.
 
-use std::fs::{self, File};
+use std::fs::File;
 
-use crate::kit::Message::InformWinners;
-use crate::kit::{Bet, Ended, Server, losing_bets, rows};
+use crate::kit::{Bet, Ended, Program, Server, losing_bets, rows};
 
 /// What `winners` prints with these arguments; lines end in `\n` or `\r\n`.
 const WINNERS: &str = r#"
@@ -14,11 +13,8 @@ const WINNERS: &str = r#"
 
 /// Runs a subcommand on the server's files, which takes its settings as the server does.
 fn run(server: &Server, arguments: &str) -> Ended {
-    let program = server.program.clone();
     let arguments = arguments.split(' ');
-    arguments
-        .fold(program, |program, argument| program.arg(argument))
-        .run()
+    arguments.fold(server.program.clone(), Program::arg).run()
 }
 
 #[test]
@@ -27,7 +23,7 @@ fn winners_and_audit_work_while_the_server_runs_and_after() {
     let bets = [Bet::winning(1, 8), Bet::losing(1, 9), Bet::winning(1, 7)];
     let mut agency = server.parked(1, &bets);
     run(&server, "winners").expect_complaint(1, "the draw was not held yet");
-    let closings = server.closings();
+    let closings = server.file("closings.csv");
     let crc = closings.trim_end().rsplit(',').next().unwrap();
     let open = [
         " agency       bets      crc32 closed winners".to_owned(),
@@ -35,10 +31,8 @@ fn winners_and_audit_work_while_the_server_runs_and_after() {
         "  total          3                 1       2".to_owned(),
     ];
     assert_eq!(run(&server, "audit").log[..], open);
-    server
-        .parked(2, &losing_bets(2, 1))
-        .expect(InformWinners(vec![]));
-    agency.expect(InformWinners(vec![8, 7]));
+    server.parked(2, &losing_bets(2, 1)).expect_winners(&[]);
+    agency.expect_winners(&[8, 7]);
     for is_running in [true, false] {
         if !is_running {
             server.terminate().expect_success();
@@ -50,17 +44,15 @@ fn winners_and_audit_work_while_the_server_runs_and_after() {
             assert_eq!(ended.log.join("\\n").replace('\r', "\\r"), expected);
         }
         let audit = run(&server, "audit");
-        assert_eq!(
-            audit.log.last().unwrap(),
-            "  total          4                 2       2"
-        );
+        let total = "  total          4                 2       2";
+        assert_eq!(audit.log.last().unwrap(), total);
         // Nobody reads it, as of `winners | head`.
         let full_disk = File::create("/dev/full").unwrap();
         let unread = server.program.clone().arg("winners");
         let unread = unread.start_logging_to(full_disk).wait_for_end();
         unread.expect_complaint(1, "standard output: ");
     }
-    fs::write(server.path("bets.csv"), rows(&bets[1..])).unwrap();
+    server.put("bets.csv", rows(&bets[1..]));
     run(&server, "audit").expect_complaint(1, "closings.csv line 1: ");
     run(&server, "winners").expect_complaint(1, "draw.csv says 2 winning bets, and bets.csv has 1");
 }

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::kit::{Log, Program, Server};
 
+const README: &str = include_str!("../../README.md");
+
 /// A key of each kind and those with bounds of their own, values that they do not take, and what is expected
 /// instead.
 const KINDS: &str = "
@@ -33,6 +35,7 @@ const KINDS: &str = "
     client socket.timeout | 0,15,-1s | a duration above 0, such as 15s
     client retry.timeout | 60,1 minute | a duration such as 15s, 100ms or 1m30s
     client batch.window | 0,4097 | a whole number from 1 to 4096
+    client data.path || a readable CSV
     client tls.serverName || a host name";
 
 /// A setting of everything that the client needs.
@@ -70,7 +73,11 @@ fn variable_and_flag(key: &str) -> [String; 2] {
 fn expect_mistake(program: &Program, complaint: &str) {
     let ended = program.run();
     ended.expect_complaint(2, complaint);
-    assert!(ended.log.is_empty(), "{ended:#?}");
+    let mut log = ended.log.iter();
+    assert!(
+        log.all(|line| line.contains("action: config")),
+        "{ended:#?}"
+    );
 }
 
 #[test]
@@ -89,9 +96,10 @@ fn a_bad_value_of_each_kind_is_named_with_its_place_and_what_was_expected() {
 
 /// A mistake in the file, the environment or the arguments, and what is said of it.
 const MISTAKES: &str = r#"
-    server environment SERVER_PORT=1\n2 | SERVER_PORT: "1\n2"
     server file [DEFAULT]\nSERVER_PORT | config.ini: line 2: no '='…expected an INI file
-    client file batch: {maxamount: 5} | config.yaml…did you mean "batch.maxAmount"?
+    client file id: 1\nmode: single-bet | bettor.nombre: not set; expected…NOMBRE
+    client file id: 1\ndata:\n  path: of-{id}/{id}.csv | data.path: "of-1/1.csv"…No such file…a readable CSV…`make datasets AGENCIES=1`
+    client file id: 1\ndata:\n  path: . | data.path: "."…is a directory…a readable CSV
     client file server: [ | config.yaml…expected YAML with nested keys
     client environment NOMBRE= | bettor.nombre: "" (environment NOMBRE)…expected 1 to 255 bytes
     client environment DOCUMENTO=0 | bettor.documento: "0"…a whole number from 1 to 4294967295
@@ -105,11 +113,9 @@ const MISTAKES: &str = r#"
 fn other_mistakes_are_one_line_too() {
     for [name, mistake, complaint] in table(MISTAKES) {
         let (place, text) = mistake.split_once(' ').unwrap();
-        let text = text.replace("\\n", "\n");
-        let program = match (place, text.split_once('=')) {
-            ("file", _) => program(name).file(text),
-            (_, Some((variable, value))) => program(name).set(variable, value),
-            _ => panic!("{mistake}"),
+        let program = match text.split_once('=') {
+            Some((variable, value)) if place == "environment" => program(name).set(variable, value),
+            _ => program(name).file(text.replace("\\n", "\n")),
         };
         expect_mistake(&program, complaint);
     }
@@ -117,10 +123,7 @@ fn other_mistakes_are_one_line_too() {
         let not_utf_8 = OsString::from_vec(b"--config=\xff".to_vec());
         expect_mistake(&program.arg(not_utf_8), "UTF-8");
     }
-    let client = Program::client();
-    let without_bet = client.clone().file("id: 1\nmode: single-bet");
-    expect_mistake(&without_bet, "bettor.nombre: not set; expected…NOMBRE");
-    let not_utf_8 = client.file(b"id: \xff\n");
+    let not_utf_8 = Program::client().file(b"id: \xff\n");
     expect_mistake(&not_utf_8, "config.yaml: cannot be read…expected YAML");
 }
 
@@ -137,19 +140,17 @@ fn what_the_system_refuses_is_told_in_one_line_with_exit_code_1() {
     second.expect_complaint(1, "in use…another program listens there…another port");
 }
 
-/// The log of a server that listens.
+/// The log of a server that listens and is ended.
 fn log_of(server: &Program) -> Log {
     let process = server.start();
     process.wait_for_line("action: listen");
-    process.log()
+    process.terminate().log
 }
 
 /// A client that ends at once.
 fn idle_client() -> Program {
-    Program::client()
-        .set("CLI_ID", 12)
-        .set("CLI_MODE", "echo")
-        .set("CLI_LOOP_AMOUNT", 0)
+    let client = Program::client().set("CLI_ID", 12).set("CLI_MODE", "echo");
+    client.set("CLI_LOOP_AMOUNT", 0)
 }
 
 #[test]
@@ -163,17 +164,15 @@ fn the_defaults_and_what_the_user_wrote_stand_in_the_first_line() {
         num_agencies: 5 | winning_number: 7574 | draw_timeout: 0 | storage_dir: . | \
         durability: always | idle_timeout: 60s | max_frame: 64KiB | max_connections: 20000 | \
         max_bets_per_agency: 0 | memory_max: 64MiB | http_port: off";
-    assert_eq!(log.events()[0], config);
     let folder = server.folder().canonicalize().unwrap();
-    let start =
-        "action: start | result: success | mode: lottery | agencies: 5 | durability: always";
-    let start = format!("{start} | storage_dir: {}", folder.display());
-    assert_eq!(log.events()[1], start);
+    let start = "action: start | result: success | mode: lottery | agencies: 5 | \
+        durability: always | storage_dir: ";
+    let start = format!("{start}{}", folder.display());
+    assert_eq!(log.events()[..2], [config, &start]);
     // The port that the system gave.
-    let [port] = log.values("action: listen | result: success | ip: 127.0.0.1", "port")[..] else {
-        panic!("{log:#?}");
-    };
-    assert_ne!(port, "0");
+    let ports = log.values("action: listen | result: success | ip: 127.0.0.1", "port");
+    assert!(ports.len() == 1 && ports[0] != "0", "{log:#?}");
+    assert_eq!(log.count("WARN"), 0, "{log:#?}");
 
     let client = idle_client().set("CLI_SERVER_ADDRESS", "Central:1");
     let log = client.set("CLI_LOOP_PERIOD", "1m30s").run().log;
@@ -187,26 +186,21 @@ fn the_defaults_and_what_the_user_wrote_stand_in_the_first_line() {
 #[test]
 fn the_environment_wins_over_the_file_and_flags_win_over_both() {
     // A bad value that is overruled is no mistake, and a file that is not the one named is not read.
-    let server = Server::lottery(22).program;
     let file = "[DEFAULT]\nWINNING_NUMBER = 1\nNUM_AGENCIES = 11\nMAX_FRAME = 1\n";
+    let server = Server::lottery(22).program.file("no INI file");
     server.write("other.ini", file);
-    let server = server.file("no INI file").set("MAX_FRAME", "20KiB");
-    let flags = [
-        "--config=other.ini",
-        "--max-frame=30KiB",
-        "--logging-level=debug",
-    ];
-    let server = server.set("SERVER_PROT", 1);
-    let log = log_of(&flags.into_iter().fold(server, Program::arg));
+    let server = server.set("MAX_FRAME", "20KiB").set("SERVER_PROT", 1);
+    let server = server.arg("--config=other.ini").arg("--max-frame=30KiB");
+    let server = server.set("SERVER_PORT", 0).set("SERVER_BIND", "0.0.0.0");
+    let log = log_of(&server.arg("--logging-level=debug"));
     let misspelt = "result: success | ignored: SERVER_PROT | did_you_mean: SERVER_PORT";
     assert_eq!(log.count(&format!("action: environment | {misspelt}")), 1);
-    for (key, value) in [
-        ("winning_number", "1"),
-        ("num_agencies", "22"),
-        ("max_frame", "30KiB"),
-    ] {
-        assert_eq!(log.values("action: config", key), [value]);
-    }
+    let advice = "anybody who reaches this port may speak for any agency, see docs/SECURITY.md";
+    let listens = "WARN  [server::log_lines] action: listen";
+    assert_eq!(log.values(listens, "advice"), [advice]);
+    let keys = ["winning_number", "num_agencies", "max_frame"];
+    let values = keys.map(|key| log.values("action: config", key));
+    assert_eq!(values, [["1"], ["22"], ["30KiB"]]);
     let client = idle_client().file("server: {address: \"file:1\"}\nloop: {period: soon}\n");
     let client = client.set("CLI_LOOP_PERIOD", "2s").arg("--loop-amount=0");
     let log = client.set("CLI_LOOP_AMOUNT", 3).run().log;
@@ -227,42 +221,28 @@ fn a_level_leaves_lesser_lines_out() {
     }
 }
 
-/// The keys that README lists for this program.
-fn keys_of_readme(name: &str) -> Vec<&'static str> {
-    let readme = include_str!("../../README.md");
-    let (_, table) = readme.split_once(&format!("\nThe {name} reads `")).unwrap();
-    let rows = table
-        .lines()
-        .skip(2)
-        .skip_while(|line| !line.starts_with("| `"));
-    let rows = rows.take_while(|line| line.starts_with('|'));
-    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
-    let keys = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    // Those of a bet are named otherwise in the environment.
-    keys.filter(|key| !key.starts_with("bettor.")).collect()
-}
-
 #[test]
 fn help_lists_every_key_of_the_readme_and_version_says_it_whatever_the_settings() {
     for name in ["server", "client"] {
-        let program = || {
-            let program = program(name).file("not: [YAML");
-            program.set("SERVER_PORT", "bad").set("CLI_ID", "bad")
-        };
-        let help = program().arg("--help").run();
+        let wrong = program(name).file("not: [YAML").set("SERVER_PORT", "bad");
+        let wrong = wrong.set("CLI_ID", "bad");
+        let help = wrong.clone().arg("--help").run();
         help.expect_success();
-        let keys = keys_of_readme(name);
+        let (_, behind) = README.split_once(&format!("\nThe {name} reads `")).unwrap();
+        let rows = behind.split("\n\n").nth(1).unwrap().lines().skip(2);
+        let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+        let keys = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        // Those of a bet are named otherwise in the environment.
+        let keys: Vec<&str> = keys.filter(|key| !key.starts_with("bettor.")).collect();
         assert!(keys.len() > 10, "{keys:?}");
-        for key in keys {
-            for listed in variable_and_flag(key) {
-                assert!(help.log.count(&listed) > 0, "{listed}");
-            }
+        for listed in keys.into_iter().flat_map(variable_and_flag) {
+            assert!(help.log.count(&listed) > 0, "{listed}");
         }
         for flag in ["nombre", "apellido", "documento", "nacimiento", "numero"] {
             let is_listed = help.log.count(&format!("--{flag}")) > 0;
             assert_eq!(is_listed, name == "client", "{flag}");
         }
-        let version = program().arg("--version").run();
+        let version = wrong.arg("--version").run();
         version.expect_success();
         let expected = format!("{name} {} (", env!("CARGO_PKG_VERSION"));
         assert!(version.log[0].starts_with(&expected), "{:?}", version.log);

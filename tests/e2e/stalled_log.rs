@@ -6,7 +6,6 @@ use std::process::Stdio;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 
-use crate::kit::Message::InformWinners;
 use crate::kit::{Bet, Dataset, Log, Program, Server, losing_bets};
 
 /// A pipe that has no room, and whose writers wait for it or are told so.
@@ -50,7 +49,7 @@ fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_a_reader_that_comes_bac
         }
         agency.store(&[Bet::winning(1, 7)]);
         agency.finish();
-        agency.expect(InformWinners(vec![7]));
+        agency.expect_winners(&[7]);
         let mut log = Log::default();
         let Some(reader) = reader else {
             server.terminate().expect_success();
@@ -59,15 +58,10 @@ fn a_server_whose_log_is_stuck_serves_and_ends_and_tells_a_reader_that_comes_bac
         // What filled the pipe was empty lines.
         let lines = BufReader::new(reader).lines().map(Result::unwrap);
         let mut lines = lines.filter(|line| !line.is_empty());
-        for line in lines.by_ref() {
-            let is_draw = line.contains("action: resumen");
-            log.extend([line]);
-            if is_draw {
-                break;
-            }
-        }
+        let before = |line: &String| !line.contains("action: resumen");
+        log.0.extend(lines.by_ref().take_while(before));
         server.terminate().expect_success();
-        log.extend(lines);
+        log.0.extend(lines);
         for action in ["agencia_lista", "sorteo", "signal_received", "shutdown"] {
             let event = format!("action: {action} | result: success");
             assert_eq!(log.count(&event), 1, "{event}");

@@ -4,14 +4,12 @@ use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
+use super::{Bet, Dataset, Message, PATIENCE, Peer, Program, losing_bets, own_address};
 
 /// A listening socket at an address of its own.
 pub struct Central {
     pub address: SocketAddr,
     listener: Socket,
-    /// A connection that nobody will accept.
-    waiting: Option<TcpStream>,
 }
 
 impl Central {
@@ -19,12 +17,12 @@ impl Central {
         Central::with_backlog(128)
     }
 
-    /// A central whose backlog is full, so that further attempts to connect are not answered.
-    pub fn overrun() -> Central {
+    /// A central whose backlog is full while this connection lasts, so that no other is answered.
+    pub fn overrun() -> (Central, TcpStream) {
         // A backlog of 0 has room for one.
-        let mut central = Central::with_backlog(0);
-        central.waiting = Some(TcpStream::connect(central.address).unwrap());
-        central
+        let central = Central::with_backlog(0);
+        let waiting = TcpStream::connect(central.address).unwrap();
+        (central, waiting)
     }
 
     fn with_backlog(backlog: i32) -> Central {
@@ -35,11 +33,7 @@ impl Central {
         listener.bind(&address.into()).unwrap();
         listener.listen(backlog).unwrap();
         listener.set_read_timeout(Some(PATIENCE)).unwrap();
-        Central {
-            address,
-            listener,
-            waiting: None,
-        }
+        Central { address, listener }
     }
 
     pub fn accept(&self) -> Peer {
@@ -48,11 +42,10 @@ impl Central {
         Peer::new(TcpStream::from(stream))
     }
 
-    /// The next connection, whose agency 1 says Hello and is answered with this.
-    pub fn greet(&self, welcome: Message) -> Peer {
-        let mut peer = self.accept();
-        peer.expect(Message::Hello(1));
-        peer.say(welcome);
+    /// The next connection, whose agency 1 says Hello and is welcomed with these bets in this state.
+    pub fn greet(&self, bets: &[Bet], state: u8) -> Peer {
+        let mut peer = self.meet(None);
+        peer.say(Message::Welcome(bets.to_vec(), state));
         peer
     }
 
@@ -70,9 +63,9 @@ impl Central {
             peer.expect(Message::Hello(1));
             return peer;
         };
-        let mut peer = self.greet(Message::welcome(&[], 0));
+        let mut peer = self.greet(&[], 0);
         for batch in losing_bets(1, 6).chunks(2) {
-            peer.expect_bets(batch);
+            peer.expect(Message::RegisterBets(batch.to_vec()));
         }
         peer.expect_finish();
         peer.send(&Message::RegisterBetOk.encode().repeat(answered));

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::program::ROOT;
-use super::{Peer, Program, Server, has};
+use super::{Dataset, Peer, Program, Server, has};
 
 /// A folder of keys and certificates, as `scripts/certificates.sh` makes them: one for the `server`, and
 /// one for each `agency-N`.
@@ -20,9 +20,9 @@ impl Certificates {
     /// A new authority, the server and so many agencies, if there is an openssl here.
     pub fn make(agencies: u32) -> Option<Certificates> {
         let folder = tempfile::tempdir().unwrap();
-        let certificates = Certificates { folder };
-        has("openssl", &["version"], "openssl")
-            .then(|| certificates.script(&agencies.to_string()))?;
+        let certificates =
+            has("openssl", &["version"], "openssl").then_some(Certificates { folder })?;
+        certificates.script(&agencies.to_string());
         Some(certificates)
     }
 
@@ -63,26 +63,32 @@ MORE
 
     /// A server with its certificate and that of its agencies' authority.
     pub fn server(&self, server: Server) -> Server {
-        let path = |name: &str| self.path(name).display().to_string();
         server
-            .set("TLS_CERT", path("server/cert.pem"))
-            .set("TLS_KEY", path("server/cert.key"))
-            .set("TLS_CLIENT_CA", path("server/ca.pem"))
-            .set("TLS_CLIENT_CRL", path("server/crl.pem"))
+            .set("TLS_CERT", self.path("server/cert.pem").display())
+            .set("TLS_KEY", self.path("server/cert.key").display())
+            .set("TLS_CLIENT_CA", self.path("server/ca.pem").display())
+            .set("TLS_CLIENT_CRL", self.path("server/crl.pem").display())
     }
 
-    pub fn client(&self, client: Program, name: &str) -> Program {
-        let path = |file| self.path(name).join(file).display().to_string();
-        client
+    /// The client as agency with this file, with the certificate of that name.
+    pub fn client(&self, server: &Server, dataset: &Dataset, name: &str) -> Program {
+        Program::agency(dataset, server.address)
             .set("CLI_TLS_CA", self.path("authority/ca.pem").display())
-            .set("CLI_TLS_CERT", path("cert.pem"))
-            .set("CLI_TLS_KEY", path("cert.key"))
+            .set("CLI_TLS_CERT", self.path(name).join("cert.pem").display())
+            .set("CLI_TLS_KEY", self.path(name).join("cert.key").display())
             .set("CLI_TLS_SERVERNAME", "localhost")
     }
 
-    pub fn options(&self, name: &str) -> String {
+    /// The options of openssl for the certificate of that name.
+    pub fn own(&self, name: &str) -> String {
         let folder = self.path(name).display().to_string();
         format!("-cert {folder}/cert.pem -key {folder}/cert.key")
+    }
+
+    /// The options of openssl for trusting this authority only.
+    pub fn trust(&self) -> String {
+        let file = self.path("authority/ca.pem");
+        format!("-verify_return_error -CAfile {}", file.display())
     }
 }
 

@@ -4,7 +4,8 @@ use csv::ReaderBuilder;
 use time::Date;
 use time::macros::format_description;
 
-use super::native::{self, Bet, losing_bets};
+use super::native::{Bet, crc, losing_bets, rows};
+use super::program::ROOT;
 
 /// An agency's file. Every row of it is a valid bet and ends in CRLF.
 #[derive(Clone, Debug)]
@@ -16,27 +17,28 @@ pub struct Dataset {
 
 impl Dataset {
     pub fn bundled(agency: u32) -> Dataset {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../.data");
-        let file = std::fs::read_to_string(format!("{folder}/agency-{agency}.csv")).unwrap();
+        let file = std::fs::read_to_string(format!("{ROOT}/.data/agency-{agency}.csv")).unwrap();
         let mut reader = ReaderBuilder::new();
         let mut reader = reader.has_headers(false).from_reader(file.as_bytes());
         let rows = reader.deserialize().map(Result::unwrap);
-        let bets = rows.map(|row| bet(agency, row)).collect();
-        Dataset { agency, file, bets }
+        let dataset = Dataset::of(agency, rows.map(|row| bet(agency, row)).collect());
+        assert!(dataset.file == file, "rows are written in another way");
+        dataset
     }
 
     /// The same without commas in names: texts of dialects have no quotes.
     pub fn without_commas(self) -> Dataset {
         let bets = self.bets.into_iter().map(|bet| {
-            let names = [&bet.first_name, &bet.last_name].map(|name| name.replace(',', ""));
-            bet.named(&names[0], &names[1])
+            let names = [bet.fields.first_name, bet.fields.last_name];
+            let [first_name, last_name] = names.map(|name| &*name.replace(',', "").leak());
+            bet.named(first_name, last_name)
         });
         Dataset::of(self.agency, bets.collect())
     }
 
     pub fn of(agency: u32, bets: Vec<Bet>) -> Dataset {
-        let stored = native::rows(&bets);
         // The agency's file is the server's without the first column.
+        let stored = rows(&bets);
         let rows = stored.split_inclusive("\r\n");
         let file = rows.map(|row| row.split_once(',').unwrap().1).collect();
         Dataset { agency, file, bets }
@@ -53,21 +55,15 @@ impl Dataset {
         Dataset::of(agency, bets)
     }
 
-    pub fn rows(&self) -> String {
-        let agency = self.agency;
-        let rows = self.file.split_inclusive("\r\n");
-        rows.map(|row| format!("{agency},{row}")).collect()
-    }
-
     /// The DNIs of those who win by default.
     pub fn winners(&self) -> Vec<u32> {
-        let winning = self.bets.iter().filter(|bet| bet.number == 7574);
-        winning.map(|bet| bet.document).collect()
+        let winning = self.bets.iter().filter(|bet| bet.fields.number == 7574);
+        winning.map(|bet| bet.fields.document).collect()
     }
 
     /// The agency's row in `closings.csv`.
     pub fn closing(&self) -> String {
-        let (bets, crc) = (self.bets.len(), native::crc(&self.bets));
+        let (bets, crc) = (self.bets.len(), crc(&self.bets));
         format!("{},{bets},{crc}\r\n", self.agency)
     }
 }
@@ -81,12 +77,7 @@ pub fn rows_of(stored: &str, agency: u32) -> String {
 fn bet(agency: u32, row: (String, String, u32, String, u32)) -> Bet {
     let (first_name, last_name, document, birthdate, number) = row;
     let birthdate = Date::parse(&birthdate, format_description!("[year]-[month]-[day]"));
-    Bet {
-        agency,
-        first_name,
-        last_name,
-        document,
-        birthdate: birthdate.unwrap(),
-        number,
-    }
+    let mut bet = Bet::losing(agency, document).named(first_name.leak(), last_name.leak());
+    (bet.fields.birthdate, bet.fields.number) = (birthdate.unwrap(), number);
+    bet
 }

@@ -2,21 +2,15 @@
 //!
 //! * [`Server`] is the server, at an address and in a temporary folder of its own.
 //! * [`Program`] describes how any program is started; [`Process`] is it running, [`Ended`] how it
-//!   ended. [`Program::agency`] is the client.
-//! * [`Peer`] is a connection driven by hand, from either side. It sends and expects bytes, and those
-//!   of [`Message`]: the native protocol as `docs/PROTOCOL.md` has it, without the project's own
-//!   encoder.
-//! * [`Agency`] is an agency driven by hand, of any dialect: it speaks through [`dialects`], written by
-//!   hand from `docs/DIALECTS.md`.
-//! * [`Central`] is a listener driven by hand, for the client to talk to.
+//!   ended. [`Program::agency`] is the client, and [`Dataset`] its file.
+//! * [`Peer`] is a connection driven by hand, from either side, and [`Central`] a listener. Their bytes
+//!   are written by hand in [`Message`] and [`dialects`], without the project's own encoder.
 //! * [`Certificates`] are those for mutual TLS.
-//! * [`Dataset`] is an agency's file, and what must become of it.
 //!
 //! Nothing waits for a time to pass: tests wait for log lines, answers and exits, each within
 //! [`PATIENCE`], and show the log when it runs out. The form of every log line of every run is
 //! checked when a process ends.
 
-mod agency;
 mod central;
 mod certificates;
 mod dataset;
@@ -35,12 +29,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-pub use agency::Agency;
 pub use central::Central;
 pub use certificates::Certificates;
 pub use dataset::{Dataset, rows_of};
 pub use log::Log;
-pub use native::{Bet, Message, losing_bets, rows};
+pub use native::{Bet, Message, batch, losing_bets, rows};
 pub use peer::Peer;
 pub use process::{Ended, Process, SIGNALS, expect_winners};
 pub use program::{Program, has, has_python, tell_not_run};

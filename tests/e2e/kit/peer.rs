@@ -5,13 +5,17 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::PATIENCE;
-use super::native::{Bet, Message};
+use super::dialects::{Answer, Dialect};
+use super::native::{Bet, Message, batch};
+use super::{PATIENCE, Server};
 
-/// One end of a connection: an agency's or a central's. It says nothing by itself, and no wait is
-/// longer than [`PATIENCE`].
+/// One end of a connection: an agency's of any dialect, or a central's. No wait is longer than
+/// [`PATIENCE`].
 pub struct Peer {
     stream: TcpStream,
+    dialect: Dialect,
+    /// The agency, where the dialect says it in every message.
+    agency: u32,
 }
 
 impl Peer {
@@ -23,7 +27,22 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Peer { stream }
+        Peer {
+            stream,
+            dialect: Dialect::Native,
+            agency: 0,
+        }
+    }
+
+    /// An agency that speaks this dialect and has greeted, where that is done.
+    pub fn agency(server: &Server, dialect: Dialect, agency: u32) -> Peer {
+        let mut peer = Peer {
+            dialect,
+            agency,
+            ..Peer::connect(server.address_of(dialect))
+        };
+        peer.put(Dialect::put_greeting);
+        peer
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -88,10 +107,7 @@ impl Peer {
 
     pub fn expect(&mut self, expected: Message) {
         let bytes = expected.encode();
-        let mut next = Vec::new();
-        let mut stream = (&self.stream).take(bytes.len() as u64);
-        let read = stream.read_to_end(&mut next);
-        assert_eq!(next, bytes, "expected {expected:?}: {read:?}");
+        assert_eq!(self.take(bytes.len()), bytes, "expected {expected:?}");
     }
 
     /// Expects a refusal with this code, and behind it the end of the stream.
@@ -117,27 +133,54 @@ impl Peer {
     /// As an agency: sends Hello, and expects a Welcome for these bets in this state.
     pub fn hello(&mut self, agency: u32, bets: &[Bet], state: u8) {
         self.say(Message::Hello(agency));
-        self.expect(Message::welcome(bets, state));
+        self.expect(Message::Welcome(bets.to_vec(), state));
     }
 
+    /// As an agency: sends a batch, and expects that it is stored where batches are answered.
     pub fn store(&mut self, bets: &[Bet]) {
-        self.say(Message::RegisterBets(bets.to_vec()));
-        self.expect(Message::RegisterBetOk);
+        self.send(&batch(self.dialect, bets));
+        if self.dialect.answers_batches() {
+            self.expect_answer(Answer::Stored);
+        }
     }
 
-    /// As an agency: sends AllBetsSent and RequestWinners in one piece, so that it is parked once
-    /// the log says that it has finished.
+    /// As an agency: says that all bets were sent, and asks for the winners where that is another
+    /// message. It is parked once the log says that it has finished.
     pub fn finish(&mut self) {
-        let messages = [Message::AllBetsSent, Message::RequestWinners];
-        self.send(&Message::encode_all(&messages));
+        self.put(Dialect::put_finish);
+        if self.dialect == Dialect::Frames {
+            self.expect_answer(Answer::Stored);
+        }
+    }
+
+    /// As an agency: waits for the draw, and in `frames` asks for the winners once it is announced.
+    pub fn expect_winners(&mut self, documents: &[u32]) {
+        if self.dialect == Dialect::Frames {
+            self.expect_answer(Answer::DrawHeld);
+            self.put(Dialect::put_request);
+        }
+        self.expect_answer(Answer::Winners(documents.to_vec()));
+    }
+
+    fn expect_answer(&mut self, expected: Answer) {
+        let mut came = Vec::new();
+        loop {
+            let answer = self.dialect.take_answer(&mut came);
+            match answer.unwrap_or_else(|_| panic!("no answer: {came:x?}")) {
+                Some(answer) => return assert_eq!(answer, expected),
+                None => came.extend(self.take(1)),
+            }
+        }
+    }
+
+    fn put(&mut self, put: impl Fn(Dialect, u32, &mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        put(self.dialect, self.agency, &mut bytes);
+        self.send(&bytes);
     }
 
     pub fn expect_finish(&mut self) {
         self.expect(Message::AllBetsSent);
         self.expect(Message::RequestWinners);
-    }
-
-    pub fn expect_bets(&mut self, bets: &[Bet]) {
-        self.expect(Message::RegisterBets(bets.to_vec()));
     }
 }

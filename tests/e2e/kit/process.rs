@@ -40,13 +40,10 @@ impl Ended {
     pub fn expect_complaint(&self, code: i32, expected: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert_eq!(self.complaints.lines().count(), 1, "{self:#?}");
-        let mut rest = &self.complaints[..];
-        for part in expected.split('…') {
-            let Some((_, behind)) = rest.split_once(part) else {
-                panic!("{part:?} of {expected:?} in {:?}", self.complaints);
-            };
-            rest = behind;
-        }
+        let complaints = &self.complaints[..];
+        let mut parts = expected.split('…');
+        let found = parts.try_fold(complaints, |rest, part| Some(rest.split_once(part)?.1));
+        assert!(found.is_some(), "{expected:?} in {complaints:?}");
     }
 
     /// Expects a graceful shutdown by this signal: a line for the signal, one for each thing closed,
@@ -68,15 +65,20 @@ impl Ended {
         closed.to_vec()
     }
 
+    /// Expects that an agency with this file ended well and with its own winners.
+    pub fn expect_winners(&self, dataset: &Dataset) {
+        self.expect_success();
+        assert_eq!(self.winners(), dataset.winners());
+    }
+
     /// The winners that an agency logged, in two lines and once.
     pub fn winners(&self) -> Vec<u32> {
         let asked = "action: consulta_ganadores | result: success";
         let told = "action: ganadores | result: success";
         assert_eq!(self.log.position(told), self.log.position(asked) + 1);
-        let [documents] = self.log.values(told, "dnis")[..] else {
-            panic!("told twice: {self:#?}");
-        };
-        let documents = documents.split(',').filter(|part| !part.is_empty());
+        let told = self.log.values(told, "dnis");
+        assert_eq!(told.len(), 1, "{self:#?}");
+        let documents = told[0].split(',').filter(|part| !part.is_empty());
         let documents: Vec<u32> = documents.map(|part| part.parse().unwrap()).collect();
         let count = documents.len().to_string();
         assert_eq!(self.log.values(asked, "cant_ganadores"), [count]);
@@ -84,14 +86,12 @@ impl Ended {
     }
 }
 
-/// Waits until the agencies with these files end, each of them well, at the first try and with its own
-/// winners.
+/// Waits until the agencies with these files end, each of them at the first try and with its own winners.
 pub fn expect_winners(agencies: Vec<Process>, datasets: &[Dataset]) -> Vec<Ended> {
     assert_eq!(agencies.len(), datasets.len());
     let ended: Vec<Ended> = agencies.into_iter().map(Process::wait_for_end).collect();
     for (ended, dataset) in ended.iter().zip(datasets) {
-        ended.expect_success();
-        assert_eq!(ended.winners(), dataset.winners());
+        ended.expect_winners(dataset);
         assert_eq!(ended.log.count("in_progress"), 0, "{ended:#?}");
     }
     ended
@@ -107,20 +107,16 @@ pub struct Process {
     output: Mutex<Output>,
 }
 
+/// The log so far, and where its next lines come from.
 #[derive(Debug)]
-struct Output {
-    log: Log,
-    lines: Receiver<String>,
-    has_ended: bool,
-}
+struct Output(Log, Receiver<String>);
 
 impl Process {
-    /// Starts a program, with its log in `output` or, as usual, where the test sees it.
-    pub fn start(program: &Program, output: Option<Stdio>) -> Process {
+    /// Starts a program with its log in `output`: in a pipe, where the test sees it, or elsewhere.
+    pub fn start(program: &Program, output: Stdio) -> Process {
         let started = Instant::now();
         let mut command = program.command();
-        command.stdin(Stdio::null());
-        command.stdout(output.unwrap_or_else(Stdio::piped));
+        command.stdin(Stdio::null()).stdout(output);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         if let Some(stdout) = child.stdout.take() {
@@ -132,16 +128,11 @@ impl Process {
                 }
             });
         }
-        let output = Output {
-            log: Log::default(),
-            lines,
-            has_ended: false,
-        };
         Process {
             child,
             program: program.clone(),
             started,
-            output: Mutex::new(output),
+            output: Mutex::new(Output(Log::default(), lines)),
         }
     }
 
@@ -153,12 +144,7 @@ impl Process {
     pub fn log(&self) -> Log {
         let mut output = self.output();
         while output.next(Duration::ZERO) {}
-        output.log.clone()
-    }
-
-    pub fn has_ended(&self) -> bool {
-        self.log();
-        self.output().has_ended
+        output.0.clone()
     }
 
     pub fn wait_for_line(&self, text: &str) {
@@ -167,23 +153,21 @@ impl Process {
 
     pub fn wait_for_lines(&self, text: &str, count: usize) {
         let mut output = self.output();
-        let mut found = output.log.count(text);
+        let mut found = output.0.count(text);
         while found < count {
             if !output.next(PATIENCE) {
-                let log = &output.log;
+                let log = &output.0;
                 panic!("expected {count} lines with {text:?} and not {found}: {log:#?}");
             }
-            found += usize::from(output.log.last().unwrap().contains(text));
+            found += usize::from(output.0.last().unwrap().contains(text));
         }
     }
 
     pub fn wait_for_end(mut self) -> Ended {
         let mut output = self.output();
         while output.next(PATIENCE) {}
-        assert!(output.has_ended, "expected an end: {:#?}", output.log);
-        let log = output.log.clone();
+        let log = output.0.clone();
         drop(output);
-        // It may log elsewhere.
         wait_until(|| self.child.try_wait().unwrap().is_some());
         let mut complaints = String::new();
         let stderr = self.child.stderr.as_mut().unwrap();
@@ -234,11 +218,7 @@ impl Drop for Process {
 impl Output {
     /// Waits for the next line. There is none when patience or the program has ended.
     fn next(&mut self, patience: Duration) -> bool {
-        match self.lines.recv_timeout(patience) {
-            Ok(line) => self.log.extend([line]),
-            Err(mpsc::RecvTimeoutError::Timeout) => return false,
-            Err(mpsc::RecvTimeoutError::Disconnected) => self.has_ended = true,
-        }
-        !self.has_ended
+        let line = self.1.recv_timeout(patience);
+        line.map(|line| self.0.0.push(line)).is_ok()
     }
 }

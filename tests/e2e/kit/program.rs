@@ -1,5 +1,6 @@
 //! How programs are started.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -20,9 +21,9 @@ pub struct Program {
     executable: PathBuf,
     file_name: &'static str,
     folder: Arc<TempDir>,
-    environment: Vec<(String, String)>,
+    environment: BTreeMap<String, String>,
     arguments: Vec<OsString>,
-    launcher: Option<&'static str>,
+    launcher: &'static str,
 }
 
 impl Program {
@@ -62,16 +63,15 @@ impl Program {
             executable,
             file_name,
             folder: Arc::new(tempfile::tempdir().unwrap()),
-            environment: Vec::new(),
+            environment: BTreeMap::new(),
             arguments: Vec::new(),
-            launcher: None,
+            launcher: "exec",
         }
     }
 
     pub fn set(mut self, variable: &str, value: impl ToString) -> Program {
-        let value = value.to_string();
-        self.environment.retain(|(name, _)| name != variable);
-        self.environment.push((variable.to_owned(), value));
+        let (variable, value) = (variable.to_owned(), value.to_string());
+        self.environment.insert(variable, value);
         self
     }
 
@@ -87,7 +87,7 @@ impl Program {
 
     /// Starts the program as the shell does with this in front of it, such as `ulimit -n 9; exec`.
     pub fn under(mut self, launcher: &'static str) -> Program {
-        self.launcher = Some(launcher);
+        self.launcher = launcher;
         self
     }
 
@@ -103,12 +103,12 @@ impl Program {
     }
 
     pub fn start(&self) -> Process {
-        Process::start(self, None)
+        self.start_logging_to(Stdio::piped())
     }
 
     /// Starts the program with its log somewhere else, so that nothing of it can be waited for.
     pub fn start_logging_to(&self, output: impl Into<Stdio>) -> Process {
-        Process::start(self, Some(output.into()))
+        Process::start(self, output.into())
     }
 
     pub fn run(&self) -> Ended {
@@ -123,21 +123,15 @@ impl Program {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = match self.launcher {
-            None => Command::new(&self.executable),
-            Some(launcher) => {
-                let mut shell = Command::new("/bin/sh");
-                shell.args(["-c", &format!("{launcher} \"$0\" \"$@\"")]);
-                shell.arg(&self.executable);
-                shell
-            }
-        };
-        command
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{} \"$0\" \"$@\"", self.launcher)])
+            .arg(&self.executable)
+            .args(&self.arguments)
             .current_dir(self.folder())
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .args(&self.arguments);
-        command
+            .envs(&self.environment);
+        shell
     }
 }
 

@@ -9,7 +9,9 @@ use rustix::process::Signal;
 
 use super::dialects::Dialect;
 use super::native::Bet;
-use super::{Dataset, Ended, PORTS, Peer, Process, Program, own_address, rows_of, wait_until};
+use super::{
+    Dataset, Ended, PORTS, Peer, Process, Program, own_address, rows, rows_of, wait_until,
+};
 
 /// Its storage folder, within that in which it works.
 const STORAGE: &str = "lotteries/2026/today";
@@ -40,12 +42,13 @@ impl Server {
         }
     }
 
-    pub fn echo() -> Server {
-        Server::lottery(0).set("SERVER_MODE", "echo")
-    }
-
     pub fn set(mut self, key: &str, value: impl ToString) -> Server {
         self.program = self.program.set(key, value);
+        self
+    }
+
+    pub fn under(mut self, launcher: &'static str) -> Server {
+        self.program = self.program.under(launcher);
         self
     }
 
@@ -58,8 +61,7 @@ impl Server {
     }
 
     pub fn address_of(&self, dialect: Dialect) -> SocketAddr {
-        let port = self.address.port() + 1 + dialect as u16;
-        SocketAddr::new(self.address.ip(), port)
+        self.neighbour(1 + dialect as u16)
     }
 
     pub fn start(mut self) -> Server {
@@ -70,27 +72,30 @@ impl Server {
     /// Has it listen for HTTP, too.
     pub fn with_http(mut self) -> Server {
         self.listeners += 1;
-        let address = self.http_address();
+        let address = self.neighbour(PORTS - 1);
         self.set("HTTP_PORT", address.port())
     }
 
-    pub fn http_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address.ip(), self.address.port() + PORTS - 1)
+    fn neighbour(&self, distance: u16) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + distance)
+    }
+
+    /// A new connection that has sent this to the port for HTTP.
+    pub fn view(&self, request: &str) -> Peer {
+        let mut viewer = Peer::connect(self.neighbour(PORTS - 1));
+        viewer.send(request.as_bytes());
+        viewer
     }
 
     /// The whole answer to an HTTP request.
     pub fn ask(&self, request: &str) -> String {
-        let mut viewer = Peer::connect(self.http_address());
-        viewer.send(request.as_bytes());
-        String::from_utf8(viewer.rest()).unwrap()
+        String::from_utf8(self.view(request).rest()).unwrap()
     }
 
-    /// The whole answer to a GET.
     pub fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: lottery\r\n\r\n"))
     }
 
-    /// Starts the client for each of these files.
     pub fn start_agencies(&self, datasets: &[Dataset]) -> Vec<Process> {
         let start = |dataset| Program::agency(dataset, self.address).start();
         datasets.iter().map(start).collect()
@@ -111,10 +116,6 @@ impl Server {
 
     pub fn terminate(&mut self) -> Ended {
         self.end_by(Signal::TERM)
-    }
-
-    pub fn kill(&mut self) -> Ended {
-        self.end_by(Signal::KILL)
     }
 
     pub fn wait_for_end(&mut self) -> Ended {
@@ -157,11 +158,9 @@ impl Server {
         peer
     }
 
-    /// Waits until the log says that this agency has finished.
     pub fn wait_for_finish(&self, agency: u32) {
-        self.wait_for_line(&format!(
-            "agencia_lista | result: success | agencia: {agency} |"
-        ));
+        let finished = "agencia_lista | result: success | agencia";
+        self.wait_for_line(&format!("{finished}: {agency} |"));
     }
 
     /// The path of `bets.csv`, `closings.csv` or `draw.csv`.
@@ -169,12 +168,13 @@ impl Server {
         self.program.folder().join(STORAGE).join(name)
     }
 
-    pub fn bets(&self) -> String {
-        self.file("bets.csv")
+    /// Has it find such a file.
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        self.program.write(&format!("{STORAGE}/{name}"), bytes);
     }
 
-    pub fn closings(&self) -> String {
-        self.file("closings.csv")
+    pub fn bets(&self) -> String {
+        self.file("bets.csv")
     }
 
     pub fn file(&self, name: &str) -> String {
@@ -186,7 +186,7 @@ impl Server {
     pub fn expect_stored(&self, datasets: &[Dataset]) {
         let stored = self.bets();
         for dataset in datasets {
-            let (own, expected) = (rows_of(&stored, dataset.agency), dataset.rows());
+            let (own, expected) = (rows_of(&stored, dataset.agency), rows(&dataset.bets));
             let mut pairs = own.lines().zip(expected.lines());
             let difference = pairs.find(|(own, expected)| own != expected);
             assert!(own == expected, "agency {}: {difference:?}", dataset.agency);
@@ -194,11 +194,10 @@ impl Server {
         let bets: usize = datasets.iter().map(|dataset| dataset.bets.len()).sum();
         assert_eq!(stored.lines().count(), bets, "rows of other agencies");
         // They are in the order in which the agencies finished.
-        let closings = self.closings();
+        let closings = self.file("closings.csv");
         let mut closings: Vec<&str> = closings.split_inclusive("\r\n").collect();
-        closings.sort_unstable();
-        let mut expected: Vec<String> = datasets.iter().map(Dataset::closing).collect();
-        expected.sort_unstable();
+        closings.sort_by_key(|row| row.split(',').next().unwrap().parse::<u32>().unwrap());
+        let expected: Vec<String> = datasets.iter().map(Dataset::closing).collect();
         assert_eq!(closings, expected);
     }
 }
