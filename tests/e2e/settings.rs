@@ -107,7 +107,9 @@ const MISTAKES: &str = r#"
     client environment NUMERO=10000 | bettor.numero: "10000"…a whole number from 0 to 9999
     server environment TLS_CERT=file.pem | TLS_KEY: not set; expected a PEM file…TLS_CLIENT_CA or for none
     server environment TLS_CLIENT_CRL=file.pem | TLS_CERT: not set; expected a PEM file
-    client environment CLI_TLS_CA=file.pem | tls.cert: not set; expected a PEM file…tls.key or for none"#;
+    client environment CLI_TLS_CA=file.pem | tls.cert: not set; expected a PEM file…tls.key or for none
+    server file [DEFAULT]\nTLS_CERT = a\nTLS_KEY = b\nTLS_CLIENT_CA = c | TLS_CLIENT_CA: c…No such file
+    client file id: 1\ntls: {ca: a, cert: b, key: c} | tls.ca: a…No such file"#;
 
 #[test]
 fn other_mistakes_are_one_line_too() {
