@@ -148,11 +148,6 @@ impl Peer {
         self.send(&[]);
     }
 
-    /// Whether it speaks TLS.
-    pub fn is_secure(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// Sends; what is sent into a dead connection is lost, and says so only later.
     pub fn send(&self, bytes: &[u8]) {
         match &self.tls {

@@ -28,11 +28,6 @@ fn a_first_message_that_is_refused_takes_nothing_over() {
     world.hears(A, "hello 1");
     world.says(B, "batch 1 10 11 12 13", "refused 5");
     world.says(A, "batch 1 12", "welcome 0 betting, stored");
-    let mut world = World::of(2);
-    world.hears(A, "park 1");
-    world.says(B, "batch 1 10", "refused 5");
-    world.hears(C, "park 2");
-    world.expect(A, "welcome 0 betting, winners []");
 }
 
 #[test]
