@@ -6,10 +6,9 @@ use std::collections::VecDeque;
 
 use client::agency::{Agency, Step};
 use fastrand::Rng;
-use lottery_core::codec::native::{self, AGENCY_MESSAGE_BYTES_MAX, Native};
-use lottery_core::codec::{Codec, Inbox};
+use lottery_core::codec::native;
 use lottery_core::encoding::{self, Tally};
-use lottery_core::message::{Code, Message, Refusal, Reply, Request, Stage, Welcome};
+use lottery_core::message::{Code, Refusal, Reply, Stage, Welcome};
 use lottery_core::testing::Statistics;
 
 use crate::plan::{AgencyPlan, Bets, as_bet};
@@ -19,108 +18,115 @@ const ANSWERS_MAX: usize = 60;
 /// Has an agency talk to a liar until it sees through it, has its winners, or is tired of it. Panics when
 /// the agency does what it should not.
 pub fn talk(rng: &mut Rng, statistics: &Statistics) {
-    let plan = &AgencyPlan::random(3, false, rng);
-    let mut agency = Agency::new(plan.number, plan.source(), plan.pace);
-    let mut listener = Listener::default();
+    let plan = AgencyPlan::random(3, false, rng);
+    let mut liar = Liar {
+        agency: Agency::new(plan.number, plan.source(), plan.pace),
+        plan,
+        due: VecDeque::new(),
+        is_welcome: false,
+        unanswered: VecDeque::new(),
+    };
+    liar.connect();
     for _ in 0..ANSWERS_MAX {
-        if let Some(winners) = listener.hear(plan, &mut agency) {
-            assert!(winners.len() <= plan.bets.len());
+        if let Some(winners) = liar.hear() {
+            assert!(winners.len() <= liar.plan.bets.len());
             return statistics.add("liars believed to the end");
         }
         let reply = match rng.u8(..8) {
-            0 => lie(plan, rng),
-            _ => Some(listener.truth(plan, rng)),
+            0 => liar.lie(rng),
+            _ => Some(liar.truth(rng)),
         };
-        let Some(reply) = reply else {
-            agency.connected();
-            listener = Listener::default();
-            continue;
-        };
-        let mut bytes = Vec::new();
-        native::encode_reply(&reply, &mut bytes);
-        assert!(agency.winners_max() <= plan.bets.len() as u64);
-        let is_believable = native::scan_reply(&bytes, agency.winners_max()).is_ok();
-        if !is_believable || !listener.answer(plan, &mut agency, reply) {
-            return statistics.add("liars seen through");
+        match reply {
+            None => liar.connect(),
+            Some(reply) if liar.is_believed(&reply) => {}
+            Some(_) => return statistics.add("liars seen through"),
         }
     }
 }
 
-/// Anything, perhaps even the truth; without an answer the connection breaks.
-fn lie(plan: &AgencyPlan, rng: &mut Rng) -> Option<Reply> {
-    let most = plan.bets.len() + 2;
-    let stages = [
-        Stage::Betting,
-        Stage::Betting,
-        Stage::Finished,
-        Stage::Drawn,
-    ];
-    let mut welcome = welcome(plan, rng.usize(..most));
-    welcome.stage = stages[rng.usize(..4)];
-    Some(match rng.u8(..16) {
-        0..4 => Reply::Stored,
-        4..10 => {
-            welcome.tally.crc ^= u32::from(rng.u8(..4) == 0);
-            Reply::Welcome(welcome)
-        }
-        10 => {
-            welcome.tally.bets = rng.u64(..);
-            Reply::Welcome(welcome)
-        }
-        11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
-        12 => Reply::Refused(Refusal::from(Code::ALL[rng.usize(..Code::ALL.len())])),
-        _ => return None,
-    })
-}
-
-/// What the central would tell of the first `count` bets, or of all when there are fewer.
-fn welcome(plan: &AgencyPlan, count: usize) -> Welcome {
-    let mut encodings = Vec::new();
-    for bet in plan.bets.iter().take(count) {
-        encoding::encode(&as_bet(plan.number, bet), &mut encodings);
-    }
-    let mut tally = Tally::default();
-    tally.add(count as u64, &encodings);
-    let stage = Stage::Betting;
-    Welcome { tally, stage }
-}
-
-/// The other end of one connection, which looks at what the agency sends.
-#[derive(Default)]
-struct Listener {
-    has_greeted: bool,
-    /// The bet that the agency is to send next, once it was welcomed.
-    next: Option<usize>,
+/// A central, which looks at what the agency sends.
+struct Liar {
+    plan: AgencyPlan,
+    agency: Agency<Bets>,
+    /// The messages that the agency is to send next, and the bets of each.
+    due: VecDeque<(Vec<u8>, usize)>,
+    /// Whether it was welcomed on this connection.
+    is_welcome: bool,
+    /// The bets of each batch that was not answered.
     unanswered: VecDeque<usize>,
-    has_finished: bool,
-    has_asked: bool,
 }
 
-impl Listener {
+impl Liar {
+    fn connect(&mut self) {
+        self.agency.connected();
+        let mut hello = Vec::new();
+        native::encode_hello(self.plan.number, &mut hello);
+        self.due = [(hello, 0)].into();
+        self.is_welcome = false;
+        self.unanswered.clear();
+    }
+
     /// What a central might say now.
-    fn truth(&self, plan: &AgencyPlan, rng: &mut Rng) -> Reply {
-        if self.next.is_none() {
-            return Reply::Welcome(welcome(plan, rng.usize(..=plan.bets.len())));
+    fn truth(&self, rng: &mut Rng) -> Reply {
+        let bets = &self.plan.bets;
+        match (self.is_welcome, self.unanswered.is_empty()) {
+            (false, _) => Reply::Welcome(self.welcome(rng.usize(..=bets.len()))),
+            (true, true) => Reply::Winners(bets.iter().map(|bet| bet.document).collect()),
+            (true, false) => Reply::Stored,
         }
-        match self.unanswered.is_empty() {
-            true => Reply::Winners(plan.bets.iter().map(|bet| bet.document).collect()),
-            false => Reply::Stored,
+    }
+
+    /// Anything, perhaps even the truth; without an answer the connection breaks.
+    fn lie(&self, rng: &mut Rng) -> Option<Reply> {
+        let most = self.plan.bets.len() + 2;
+        Some(match rng.u8(..16) {
+            0..4 => Reply::Stored,
+            4..11 => {
+                let mut welcome = self.welcome(rng.usize(..most));
+                welcome.stage = [Stage::Betting, Stage::Finished, Stage::Drawn][rng.usize(..3)];
+                match rng.u8(..8) {
+                    0 => welcome.tally.bets = rng.u64(..),
+                    1 | 2 => welcome.tally.crc ^= 1,
+                    _ => {}
+                }
+                Reply::Welcome(welcome)
+            }
+            11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
+            12 => Reply::Refused(Refusal::from(Code::ALL[rng.usize(..Code::ALL.len())])),
+            _ => return None,
+        })
+    }
+
+    /// What the central would tell of the first `count` bets, or of all when there are fewer.
+    fn welcome(&self, count: usize) -> Welcome {
+        let mut encodings = Vec::new();
+        for bet in self.plan.bets.iter().take(count) {
+            encoding::encode(&as_bet(self.plan.number, bet), &mut encodings);
         }
+        let mut tally = Tally::default();
+        tally.add(count as u64, &encodings);
+        let stage = Stage::Betting;
+        Welcome { tally, stage }
     }
 
     /// Lets the agency go on until it waits. Gives the winners when it is done.
-    fn hear(&mut self, plan: &AgencyPlan, agency: &mut Agency<Bets>) -> Option<Vec<u32>> {
+    fn hear(&mut self) -> Option<Vec<u32>> {
         // Each step sends a batch of one bet at least, or one of three other messages.
-        for _ in 0..plan.bets.len() + 4 {
+        for _ in 0..self.plan.bets.len() + 4 {
             let mut out = Vec::new();
-            let step = agency.advance(&mut out).expect("its bets can be read");
-            self.read(plan, &out);
-            assert!(self.unanswered.len() <= plan.pace.window);
+            let step = self.agency.advance(&mut out).expect("its bets can be read");
+            let mut sent = &out[..];
+            while !sent.is_empty() {
+                let (message, bets) = self.due.pop_front().expect("nothing follows the question");
+                sent = sent.strip_prefix(&message[..]).expect("what is due");
+                self.unanswered.extend(Some(bets).filter(|bets| *bets > 0));
+            }
+            assert!(self.unanswered.len() <= self.plan.pace.window);
             match step {
                 Step::Send => {}
                 Step::AwaitReply => return None,
                 Step::AwaitDraw => {
-                    assert!(self.has_asked && self.unanswered.is_empty());
+                    assert!(self.awaits_draw());
                     return None;
                 }
                 Step::Done(winners) => return Some(winners),
@@ -129,70 +135,59 @@ impl Listener {
         panic!("an agency that goes on and on")
     }
 
-    fn read(&mut self, plan: &AgencyPlan, mut bytes: &[u8]) {
-        let mut codec = Native::new(AGENCY_MESSAGE_BYTES_MAX);
-        let mut inbox = Inbox::default();
-        loop {
-            let message = inbox.next_message(&mut bytes, |bytes| codec.scan(bytes));
-            match message.expect("a message within its bound") {
-                Some(message) => self.take(plan, codec.parse(message).expect("a good message")),
-                None => return assert_eq!(inbox.kept_bytes(), 0),
-            }
-        }
-    }
-
-    fn take(&mut self, plan: &AgencyPlan, Message { agency, request }: Message<'_>) {
-        assert!(!self.has_asked, "something follows the question");
-        match request {
-            Request::Hello => {
-                assert!(!self.has_greeted && agency == Some(plan.number));
-                self.has_greeted = true;
-            }
-            Request::Bets(batch) => {
-                assert!((1..=plan.pace.batch_bets_max as usize).contains(&batch.count));
-                let next = self.next.as_mut().expect("bets behind a Welcome");
-                let own = plan.bets[*next..].iter().take(batch.count);
-                let own = own.map(|bet| as_bet(plan.number, bet));
-                let bets = batch.bets.expect("good bets").bets;
-                assert!(!self.has_finished && bets.iter().copied().eq(own));
-                *next += batch.count;
-                self.unanswered.push_back(batch.count);
-            }
-            Request::Finish { .. } => {
-                assert_eq!(self.next, Some(plan.bets.len()));
-                self.has_finished = true;
-            }
-            Request::Winners => {
-                assert_eq!(self.next, Some(plan.bets.len()));
-                self.has_asked = true;
-            }
-            other => panic!("{other:?} of an agency of ours"),
-        }
+    fn awaits_draw(&self) -> bool {
+        self.is_welcome && self.due.is_empty() && self.unanswered.is_empty()
     }
 
     /// Hands a reply to the agency; says whether it believed it.
-    fn answer(&mut self, plan: &AgencyPlan, agency: &mut Agency<Bets>, reply: Reply) -> bool {
-        let registered = agency.registered();
-        if let Err(error) = agency.receive(reply.clone()) {
+    fn is_believed(&mut self, reply: &Reply) -> bool {
+        let (registered, winners_max) = (self.agency.registered(), self.agency.winners_max());
+        assert!(winners_max <= self.plan.bets.len() as u64);
+        let mut bytes = Vec::new();
+        native::encode_reply(reply, &mut bytes);
+        if native::scan_reply(&bytes, winners_max).is_err() {
+            return false;
+        }
+        if let Err(error) = self.agency.receive(reply.clone()) {
             assert!(!error.to_string().contains('\n'));
             return false;
         }
         match reply {
             Reply::Welcome(told) => {
-                assert!(self.has_greeted && self.next.is_none());
+                assert!(!self.is_welcome && self.due.is_empty());
                 let bets = told.tally.bets as usize;
-                assert!(bets <= plan.bets.len());
-                assert_eq!(welcome(plan, bets).tally, told.tally);
-                assert_eq!(agency.registered(), told.tally.bets);
-                self.next = Some(bets);
+                assert_eq!(self.welcome(bets).tally, told.tally);
+                assert_eq!(self.agency.registered(), told.tally.bets);
+                self.is_welcome = true;
+                self.expect_rest(bets, told.stage);
             }
             Reply::Stored => {
                 let bets = self.unanswered.pop_front().expect("a batch was sent");
-                assert_eq!(agency.registered(), registered + bets as u64);
+                assert_eq!(self.agency.registered(), registered + bets as u64);
             }
-            Reply::Winners(_) => assert!(self.has_asked && self.unanswered.is_empty()),
+            Reply::Winners(_) => assert!(self.awaits_draw()),
             other => panic!("{other:?} was believed"),
         }
         true
+    }
+
+    /// All bets but so many are due, and the question for the winners.
+    fn expect_rest(&mut self, stored: usize, stage: Stage) {
+        let batch_bets_max = self.plan.pace.batch_bets_max as usize;
+        for batch in self.plan.bets[stored..].chunks(batch_bets_max) {
+            assert_eq!(stage, Stage::Betting);
+            let mut message = Vec::new();
+            native::encode_batch_header(batch.len() as u32, &mut message);
+            for bet in batch {
+                native::encode_counted_bet(&as_bet(self.plan.number, bet), &mut message);
+            }
+            self.due.push_back((message, batch.len()));
+        }
+        let mut question = Vec::new();
+        if stage == Stage::Betting {
+            native::encode_all_bets_sent(&mut question);
+        }
+        native::encode_request_winners(&mut question);
+        self.due.push_back((question, 0));
     }
 }
