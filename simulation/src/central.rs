@@ -119,11 +119,13 @@ impl Doors {
     }
 }
 
+/// What a turn came to for the central.
+pub type Turned = Result<(), TurnError>;
+
 /// A central that runs.
 pub struct SimCentral {
     reactor: Reactor<Lottery<SimDisk>, SimSocket>,
-    limits: Limits,
-    started: Duration,
+    memory_bytes_max: usize,
 }
 
 impl SimCentral {
@@ -133,7 +135,6 @@ impl SimCentral {
         disk: &SimDisk,
         rules: Rules,
         limits: Limits,
-        now: Duration,
     ) -> Result<Option<SimCentral>, Broken> {
         let Some(store) = open(disk)? else {
             return Ok(None);
@@ -143,19 +144,13 @@ impl SimCentral {
         let lottery = Lottery::new(central, MESSAGE_BYTES_MAX, None);
         Ok(Some(SimCentral {
             reactor: Reactor::new(lottery, limits, 0),
-            limits,
-            started: now,
+            memory_bytes_max: limits.memory_bytes_max,
         }))
     }
 
     /// What the event loop does: unless it would go on sleeping, take what the system announces, accept,
     /// make a turn. Fails when the central keeps more memory than it may, or would not sleep again.
-    pub fn turn(
-        &mut self,
-        doors: &mut Doors,
-        now: Duration,
-    ) -> Result<Result<(), TurnError>, Broken> {
-        let now = now - self.started;
+    pub fn turn(&mut self, doors: &mut Doors, now: Duration) -> Result<Turned, Broken> {
         let edges = doors.network.edges();
         let is_due = self.reactor.next_deadline().is_some_and(|due| due <= now);
         if edges.is_empty() && doors.waiting.is_empty() && !is_due {
@@ -178,14 +173,13 @@ impl SimCentral {
             format!("turn after turn: one is due since {due:?}")
         })?;
         let bytes = self.reactor.memory_bytes();
-        let is_within = bytes <= self.limits.memory_bytes_max || turned.is_err();
+        let is_within = bytes <= self.memory_bytes_max || turned.is_err();
         expect(is_within, || format!("all connections hold {bytes} bytes"))?;
         Ok(turned)
     }
 
     /// Shuts down gracefully. Fails when what was taken cannot be stored.
-    pub fn shut_down(mut self, now: Duration) -> Result<(), TurnError> {
-        let now = now - self.started;
+    pub fn shut_down(mut self, now: Duration) -> Turned {
         self.reactor.shut_down(now)?;
         self.reactor.flush(now);
         self.reactor.close_all();
