@@ -18,7 +18,6 @@ pub struct Agency {
     pub plan: AgencyPlan,
     /// Whether this is a second program for an agency that has one.
     pub is_twin: bool,
-    /// Its connection.
     pub call: Option<Call>,
     /// Whether it was told its winners, or can no longer be.
     pub is_over: bool,
@@ -54,22 +53,18 @@ pub enum Happened {
     Acknowledged(Series, usize),
     /// It came back for its winners.
     Returned,
-    /// It was told that the draw was held.
-    DrawHeld,
-    /// It was told its winners.
-    Winners(Vec<u32>),
+    /// It was told that the draw was held, perhaps with its winners.
+    Drawn(Option<Vec<u32>>),
     /// It was refused in a way that passes; it will try again.
     Refused(Option<Code>),
     /// It noticed another program of its agency.
     NoticedTwin,
-    /// It cannot go on.
     GaveUp(String),
 }
 
 /// What an agency does after a step.
 #[derive(PartialEq, Eq)]
 pub enum Then {
-    /// It goes on.
     Stays,
     /// It leaves its connection, and will make another.
     HangsUp,
@@ -94,12 +89,10 @@ impl Agency {
         }
     }
 
-    /// Whether its program runs.
     pub fn runs(&self) -> bool {
         !matches!(self.kind, Kind::Resuming(None))
     }
 
-    /// Starts its program, from the beginning.
     pub fn start(&mut self, now: Duration) {
         if let Kind::Resuming(program) = &mut self.kind {
             *program = Some(Box::new(Resuming::new(&self.plan, now)));

@@ -26,28 +26,19 @@ pub struct Doors {
     has_tls: bool,
 }
 
-/// Keys for all worlds with TLS: making them takes longer than a world.
-struct Keys {
-    acceptor: TlsAcceptor,
-    /// By agency; the first is nobody's.
-    clients: Vec<Arc<ClientConfig>>,
-}
-
 thread_local! {
-    static KEYS: Keys = {
+    /// Keys for all worlds with TLS, because making them takes longer than a world: the central's, and for each agency
+    /// its own; the first is nobody's.
+    static KEYS: (TlsAcceptor, Vec<Arc<ClientConfig>>) = {
         let authority = Authority::new();
         let names = (0..=AGENCIES_MAX).map(|agency| format!("agency-{agency}"));
-        Keys {
-            acceptor: authority.acceptor(),
-            clients: names.map(|name| authority.client(&name)).collect(),
-        }
+        let clients = names.map(|name| authority.client(&name)).collect();
+        (authority.acceptor(), clients)
     };
 }
 
-/// A connection to the central.
 #[derive(Clone)]
 pub struct Call {
-    /// The caller's end.
     pub peer: Peer,
     /// The caller's address, which nobody else has: the log names the connection by it.
     pub address: IpAddr,
@@ -93,11 +84,11 @@ impl Doors {
         let (mut peer, socket) = self.network.connect();
         let transport = match self.has_tls {
             false => Transport::plain(socket),
-            true => KEYS.with(|keys| {
+            true => KEYS.with(|(acceptor, clients)| {
                 if agency.is_some() || self.last_address.is_multiple_of(2) {
-                    peer.secure(keys.clients[agency.unwrap_or(0) as usize].clone());
+                    peer.secure(clients[agency.unwrap_or(0) as usize].clone());
                 }
-                let accepted = keys.acceptor.accept(socket);
+                let accepted = acceptor.accept(socket);
                 accepted.expect("a session takes nothing but memory")
             }),
         };
@@ -122,7 +113,6 @@ impl Doors {
 /// What a turn came to for the central.
 pub type Turned = Result<(), TurnError>;
 
-/// A central that runs.
 pub struct SimCentral {
     reactor: Reactor<Lottery<SimDisk>, SimSocket>,
     memory_bytes_max: usize,

@@ -42,7 +42,6 @@ impl BetFields<'_> {
     }
 }
 
-/// What the central says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The batch is stored; in `frames` also: the end of the bets is.
@@ -51,7 +50,6 @@ pub enum Answer {
     Refused(Option<u16>),
     /// The draw was held, and the winners may be asked for.
     DrawHeld,
-    /// The DNIs of the winners.
     Winners(Vec<u32>),
 }
 

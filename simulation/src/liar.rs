@@ -1,8 +1,6 @@
-//! Production's agency, face to face with a central that answers anything: it asks for nothing out of
-//! turn, sends its own bets in their order and within its bounds, believes nothing that its own bets
-//! disprove, and ends in bounded steps.
-
-use std::collections::VecDeque;
+//! Production's agency, face to face with a central that answers anything: it believes nothing out of turn
+//! and nothing that its own bets disprove, and ends in bounded steps. What it sends is shown by the worlds,
+//! in which the central is production's too.
 
 use client::agency::{Agency, Step};
 use fastrand::Rng;
@@ -18,176 +16,108 @@ const ANSWERS_MAX: usize = 60;
 /// Has an agency talk to a liar until it sees through it, has its winners, or is tired of it. Panics when
 /// the agency does what it should not.
 pub fn talk(rng: &mut Rng, statistics: &Statistics) {
-    let plan = AgencyPlan::random(3, false, rng);
-    let mut liar = Liar {
-        agency: Agency::new(plan.number, plan.source(), plan.pace),
-        plan,
-        due: VecDeque::new(),
-        is_welcome: false,
-        unanswered: VecDeque::new(),
-    };
-    liar.connect();
+    let plan = &AgencyPlan::random(3, false, rng);
+    let agency = &mut Agency::new(plan.number, plan.source(), plan.pace);
     for _ in 0..ANSWERS_MAX {
-        if let Some(winners) = liar.hear() {
-            assert!(winners.len() <= liar.plan.bets.len());
+        if let Some(winners) = advance(plan, agency) {
+            assert!(winners.len() <= plan.bets.len());
             return statistics.add("liars believed to the end");
         }
         let reply = match rng.u8(..8) {
-            0 => liar.lie(rng),
-            _ => Some(liar.truth(rng)),
+            0 => lie(plan, rng),
+            _ => Some(truth(plan, agency, rng)),
         };
         match reply {
-            None => liar.connect(),
-            Some(reply) if liar.is_believed(&reply) => {}
+            None => agency.connected(),
+            Some(reply) if is_believed(plan, agency, &reply) => {}
             Some(_) => return statistics.add("liars seen through"),
         }
     }
 }
 
-/// A central, which looks at what the agency sends.
-struct Liar {
-    plan: AgencyPlan,
-    agency: Agency<Bets>,
-    /// The messages that the agency is to send next, and the bets of each.
-    due: VecDeque<(Vec<u8>, usize)>,
-    /// Whether it was welcomed on this connection.
-    is_welcome: bool,
-    /// The bets of each batch that was not answered.
-    unanswered: VecDeque<usize>,
+/// Lets the agency go on until it waits. Gives the winners when it is done.
+fn advance(plan: &AgencyPlan, agency: &mut Agency<Bets>) -> Option<Vec<u32>> {
+    // Each step sends a batch of one bet at least, or one of three other messages.
+    for _ in 0..plan.bets.len() + 4 {
+        match agency.advance(&mut Vec::new()) {
+            Ok(Step::Send) => {}
+            Ok(Step::AwaitReply | Step::AwaitDraw) => return None,
+            Ok(Step::Done(winners)) => return Some(winners),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("an agency that goes on and on")
 }
 
-impl Liar {
-    fn connect(&mut self) {
-        self.agency.connected();
-        let mut hello = Vec::new();
-        native::encode_hello(self.plan.number, &mut hello);
-        self.due = [(hello, 0)].into();
-        self.is_welcome = false;
-        self.unanswered.clear();
+/// What a central might say now.
+fn truth(plan: &AgencyPlan, agency: &Agency<Bets>, rng: &mut Rng) -> Reply {
+    if !agency.is_identified() {
+        return Reply::Welcome(welcome(plan, rng.usize(..=plan.bets.len())));
     }
-
-    /// What a central might say now.
-    fn truth(&self, rng: &mut Rng) -> Reply {
-        let bets = &self.plan.bets;
-        match (self.is_welcome, self.unanswered.is_empty()) {
-            (false, _) => Reply::Welcome(self.welcome(rng.usize(..=bets.len()))),
-            (true, true) => Reply::Winners(bets.iter().map(|bet| bet.document).collect()),
-            (true, false) => Reply::Stored,
-        }
+    match agency.registered() == agency.winners_max() {
+        true => Reply::Winners(plan.bets.iter().map(|bet| bet.document).collect()),
+        false => Reply::Stored,
     }
+}
 
-    /// Anything, perhaps even the truth; without an answer the connection breaks.
-    fn lie(&self, rng: &mut Rng) -> Option<Reply> {
-        let most = self.plan.bets.len() + 2;
-        Some(match rng.u8(..16) {
-            0..4 => Reply::Stored,
-            4..11 => {
-                let mut welcome = self.welcome(rng.usize(..most));
-                welcome.stage = [Stage::Betting, Stage::Finished, Stage::Drawn][rng.usize(..3)];
-                match rng.u8(..8) {
-                    0 => welcome.tally.bets = rng.u64(..),
-                    1 | 2 => welcome.tally.crc ^= 1,
-                    _ => {}
-                }
-                Reply::Welcome(welcome)
+/// Anything, perhaps even the truth; without an answer the connection breaks.
+fn lie(plan: &AgencyPlan, rng: &mut Rng) -> Option<Reply> {
+    let most = plan.bets.len() + 2;
+    Some(match rng.u8(..16) {
+        0..4 => Reply::Stored,
+        4..11 => {
+            let mut welcome = welcome(plan, rng.usize(..most));
+            welcome.stage = [Stage::Betting, Stage::Finished, Stage::Drawn][rng.usize(..3)];
+            match rng.u8(..8) {
+                0 => welcome.tally.bets = rng.u64(..),
+                1 | 2 => welcome.tally.crc ^= 1,
+                _ => {}
             }
-            11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
-            12 => Reply::Refused(Refusal::from(Code::ALL[rng.usize(..Code::ALL.len())])),
-            _ => return None,
-        })
-    }
+            Reply::Welcome(welcome)
+        }
+        11 => Reply::Winners((0..rng.u32(..most as u32 + 2)).collect()),
+        12 => Reply::Refused(Refusal::from(Code::ALL[rng.usize(..Code::ALL.len())])),
+        _ => return None,
+    })
+}
 
-    /// What the central would tell of the first `count` bets, or of all when there are fewer.
-    fn welcome(&self, count: usize) -> Welcome {
-        let mut encodings = Vec::new();
-        for bet in self.plan.bets.iter().take(count) {
-            encoding::encode(&as_bet(self.plan.number, bet), &mut encodings);
-        }
-        let mut tally = Tally::default();
-        tally.add(count as u64, &encodings);
-        let stage = Stage::Betting;
-        Welcome { tally, stage }
+/// What the central would tell of the first `count` bets, or of all when there are fewer.
+fn welcome(plan: &AgencyPlan, count: usize) -> Welcome {
+    let mut encodings = Vec::new();
+    for bet in plan.bets.iter().take(count) {
+        encoding::encode(&as_bet(plan.number, bet), &mut encodings);
     }
+    let mut tally = Tally::default();
+    tally.add(count as u64, &encodings);
+    let stage = Stage::Betting;
+    Welcome { tally, stage }
+}
 
-    /// Lets the agency go on until it waits. Gives the winners when it is done.
-    fn hear(&mut self) -> Option<Vec<u32>> {
-        // Each step sends a batch of one bet at least, or one of three other messages.
-        for _ in 0..self.plan.bets.len() + 4 {
-            let mut out = Vec::new();
-            let step = self.agency.advance(&mut out).expect("its bets can be read");
-            let mut sent = &out[..];
-            while !sent.is_empty() {
-                let (message, bets) = self.due.pop_front().expect("nothing follows the question");
-                sent = sent.strip_prefix(&message[..]).expect("what is due");
-                self.unanswered.extend(Some(bets).filter(|bets| *bets > 0));
-            }
-            assert!(self.unanswered.len() <= self.plan.pace.window);
-            match step {
-                Step::Send => {}
-                Step::AwaitReply => return None,
-                Step::AwaitDraw => {
-                    assert!(self.awaits_draw());
-                    return None;
-                }
-                Step::Done(winners) => return Some(winners),
-            }
-        }
-        panic!("an agency that goes on and on")
+/// Hands a reply to the agency; says whether it believed it.
+fn is_believed(plan: &AgencyPlan, agency: &mut Agency<Bets>, reply: &Reply) -> bool {
+    let bets = plan.bets.len() as u64;
+    let (registered, sent) = (agency.registered(), agency.winners_max());
+    let (was_identified, was_waiting) = (agency.is_identified(), agency.is_waiting());
+    assert!(sent <= bets);
+    let mut bytes = Vec::new();
+    native::encode_reply(reply, &mut bytes);
+    if native::scan_reply(&bytes, sent).is_err() {
+        return false;
     }
-
-    fn awaits_draw(&self) -> bool {
-        self.is_welcome && self.due.is_empty() && self.unanswered.is_empty()
+    if let Err(error) = agency.receive(reply.clone()) {
+        assert!(!error.to_string().contains('\n'));
+        return false;
     }
-
-    /// Hands a reply to the agency; says whether it believed it.
-    fn is_believed(&mut self, reply: &Reply) -> bool {
-        let (registered, winners_max) = (self.agency.registered(), self.agency.winners_max());
-        assert!(winners_max <= self.plan.bets.len() as u64);
-        let mut bytes = Vec::new();
-        native::encode_reply(reply, &mut bytes);
-        if native::scan_reply(&bytes, winners_max).is_err() {
-            return false;
+    match reply {
+        Reply::Welcome(told) => {
+            assert!(!was_identified && told.tally.bets <= bets);
+            assert_eq!(welcome(plan, told.tally.bets as usize).tally, told.tally);
+            assert!(told.stage == Stage::Betting || told.tally.bets == bets);
+            assert_eq!(agency.registered(), told.tally.bets);
         }
-        if let Err(error) = self.agency.receive(reply.clone()) {
-            assert!(!error.to_string().contains('\n'));
-            return false;
-        }
-        match reply {
-            Reply::Welcome(told) => {
-                assert!(!self.is_welcome && self.due.is_empty());
-                let bets = told.tally.bets as usize;
-                assert_eq!(self.welcome(bets).tally, told.tally);
-                assert_eq!(self.agency.registered(), told.tally.bets);
-                self.is_welcome = true;
-                self.expect_rest(bets, told.stage);
-            }
-            Reply::Stored => {
-                let bets = self.unanswered.pop_front().expect("a batch was sent");
-                assert_eq!(self.agency.registered(), registered + bets as u64);
-            }
-            Reply::Winners(_) => assert!(self.awaits_draw()),
-            other => panic!("{other:?} was believed"),
-        }
-        true
+        Reply::Stored => assert!((registered + 1..=sent).contains(&agency.registered())),
+        Reply::Winners(_) => assert!(was_waiting && registered == bets),
+        other => panic!("{other:?} was believed"),
     }
-
-    /// All bets but so many are due, and the question for the winners.
-    fn expect_rest(&mut self, stored: usize, stage: Stage) {
-        let batch_bets_max = self.plan.pace.batch_bets_max as usize;
-        for batch in self.plan.bets[stored..].chunks(batch_bets_max) {
-            assert_eq!(stage, Stage::Betting);
-            let mut message = Vec::new();
-            native::encode_batch_header(batch.len() as u32, &mut message);
-            for bet in batch {
-                native::encode_counted_bet(&as_bet(self.plan.number, bet), &mut message);
-            }
-            self.due.push_back((message, batch.len()));
-        }
-        let mut question = Vec::new();
-        if stage == Stage::Betting {
-            native::encode_all_bets_sent(&mut question);
-        }
-        native::encode_request_winners(&mut question);
-        self.due.push_back((question, 0));
-    }
+    true
 }

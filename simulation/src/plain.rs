@@ -186,11 +186,11 @@ impl Plain {
                 if !self.link.has_asked {
                     self.ask(moment);
                 }
-                moment.happened.push(Happened::DrawHeld);
+                moment.happened.push(Happened::Drawn(None));
             }
             (Answer::Winners(winners), Stage::Waiting | Stage::Finishing) => {
                 self.note_stored(moment);
-                moment.happened.push(Happened::Winners(winners));
+                moment.happened.push(Happened::Drawn(Some(winners)));
                 return Then::IsOver;
             }
             (Answer::Refused(code), stage) => return self.take_refusal(code, stage, moment),

@@ -57,7 +57,7 @@ impl Resuming {
     pub fn step(&mut self, came: &[u8], moment: &mut Moment) -> Then {
         let error = match self.converse(came, moment) {
             Ok(Step::Done(winners)) => {
-                moment.happened.push(Happened::Winners(winners));
+                moment.happened.push(Happened::Drawn(Some(winners)));
                 return Then::IsOver;
             }
             Ok(_) => return Then::Stays,

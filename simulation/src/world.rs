@@ -169,11 +169,12 @@ impl World {
                 self.statistics.add("batches acknowledged");
             }
             Happened::Returned => self.statistics.add("returns to ask for winners"),
-            Happened::DrawHeld => self.promise.check_drawn(agency, None, &self.operator)?,
-            Happened::Winners(winners) => {
-                let told = Some(&winners[..]);
+            Happened::Drawn(told) => {
+                let told = told.as_deref();
                 self.promise.check_drawn(agency, told, &self.operator)?;
-                self.count_winners(dialect);
+                if told.is_some() {
+                    self.count_winners(dialect);
+                }
             }
             Happened::Refused(Some(Code::NotStored)) => {
                 self.statistics.add("batches refused for want of storage");
