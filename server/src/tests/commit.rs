@@ -54,6 +54,20 @@ fn a_full_disk_refuses_the_batches_of_its_turn_and_no_others() {
 }
 
 #[test]
+fn a_welcome_that_counted_bets_which_were_not_stored_is_not_given() {
+    let mut world = World::of(2);
+    world.hears(A, "hello 1");
+    world.disk.set_faults(Faults::full_after(0));
+    world.sends(A, "batch 1 10");
+    world.sends(B, "hello 1");
+    world.sends(C, "hello 2");
+    world.run();
+    assert!(world.is_closed(A));
+    world.expect(B, "refused 7");
+    world.expect(C, "welcome 0 betting");
+}
+
+#[test]
 fn a_closing_that_could_not_be_stored_is_taken_back_and_can_be_made_again() {
     for (faults, told, bets) in [
         (Faults::full_after(0), "refused 7", 0),
