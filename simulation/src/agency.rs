@@ -134,13 +134,11 @@ impl Agency {
             Received::Nothing => Vec::new(),
             Received::Ended | Received::Broken => return self.hang_up(Outlook::Ended, moment),
         };
-        // Whom the central tells something, it knows.
-        call.is_known |= !came.is_empty();
         let then;
-        (then, call.is_waiting) = match &mut self.kind {
-            Kind::Resuming(Some(program)) => (program.step(&came, moment), program.is_waiting()),
-            Kind::Resuming(None) => (Then::Stays, false),
-            Kind::Plain(plain) => (plain.step(&came, moment), plain.is_waiting()),
+        (then, (call.is_known, call.is_waiting)) = match &mut self.kind {
+            Kind::Resuming(Some(program)) => (program.step(&came, moment), program.standing()),
+            Kind::Resuming(None) => (Then::Stays, (false, false)),
+            Kind::Plain(plain) => (plain.step(&came, moment), plain.standing()),
         };
         call.say(&mem::take(&mut moment.said), moment.now);
         match then {

@@ -81,9 +81,10 @@ impl Plain {
         self.stage = Stage::Betting;
     }
 
-    /// Whether nothing is left to come but the draw.
-    pub fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Finishing | Stage::Waiting)
+    /// Whether the central knows who it is, and whether nothing is left to come but the draw.
+    pub fn standing(&self) -> (bool, bool) {
+        let is_waiting = matches!(self.stage, Stage::Finishing | Stage::Waiting);
+        (self.link.is_known, is_waiting)
     }
 
     pub fn step(&mut self, came: &[u8], moment: &mut Moment) -> Then {

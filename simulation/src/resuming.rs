@@ -49,9 +49,9 @@ impl Resuming {
         pause.is_some()
     }
 
-    /// Whether it waits for the draw.
-    pub fn is_waiting(&self) -> bool {
-        self.agency.is_waiting()
+    /// Whether the central has answered, and so knows who it is, and whether it waits for the draw.
+    pub fn standing(&self) -> (bool, bool) {
+        (self.agency.is_identified(), self.agency.is_waiting())
     }
 
     pub fn step(&mut self, came: &[u8], moment: &mut Moment) -> Then {
