@@ -1,10 +1,11 @@
 //! An agency, of whichever kind: its program, and its connection.
 
+use std::mem;
 use std::time::Duration;
 
 use fastrand::Rng;
 use lottery_core::message::Code;
-use server::testing::Outlook;
+use server::testing::{Outlook, Received};
 
 use crate::central::Call;
 use crate::plain::Plain;
@@ -17,7 +18,6 @@ pub struct Agency {
     pub plan: AgencyPlan,
     /// Whether this is a second program for an agency that has one.
     pub is_twin: bool,
-    /// Its connection.
     pub call: Option<Call>,
     /// Whether it was told its winners, or can no longer be.
     pub is_over: bool,
@@ -37,6 +37,8 @@ pub struct Moment {
     pub rng: Rng,
     /// Whether anything may fail.
     pub is_faulty: bool,
+    /// What is to be sent at the end of the step.
+    pub said: Vec<u8>,
     pub happened: Vec<Happened>,
 }
 
@@ -51,21 +53,18 @@ pub enum Happened {
     Acknowledged(Series, usize),
     /// It came back for its winners.
     Returned,
-    /// It was told that the draw was held.
-    DrawHeld,
-    /// It was told its winners.
-    Winners(Vec<u32>),
+    /// It was told that the draw was held, perhaps with its winners.
+    Drawn(Option<Vec<u32>>),
     /// It was refused in a way that passes; it will try again.
     Refused(Option<Code>),
     /// It noticed another program of its agency.
     NoticedTwin,
-    /// It cannot go on.
     GaveUp(String),
 }
 
 /// What an agency does after a step.
+#[derive(PartialEq, Eq)]
 pub enum Then {
-    /// It goes on.
     Stays,
     /// It leaves its connection, and will make another.
     HangsUp,
@@ -81,7 +80,7 @@ impl Agency {
         Agency {
             kind: match plan.dialect {
                 None => Kind::Resuming(None),
-                Some(dialect) => Kind::Plain(Plain::new(dialect)),
+                Some(dialect) => Kind::Plain(Plain::new(plan.clone(), dialect)),
             },
             plan,
             is_twin,
@@ -90,12 +89,10 @@ impl Agency {
         }
     }
 
-    /// Whether its program runs.
     pub fn runs(&self) -> bool {
         !matches!(self.kind, Kind::Resuming(None))
     }
 
-    /// Starts its program, from the beginning.
     pub fn start(&mut self, now: Duration) {
         if let Kind::Resuming(program) = &mut self.kind {
             *program = Some(Box::new(Resuming::new(&self.plan, now)));
@@ -122,9 +119,9 @@ impl Agency {
     /// It has a connection, or, without one, was refused.
     pub fn connect(&mut self, call: Option<Call>, moment: &mut Moment) {
         self.call = call;
-        match (&mut self.call, &mut self.kind) {
+        match (&self.call, &mut self.kind) {
             (Some(_), Kind::Resuming(Some(program))) => program.connected(),
-            (Some(call), Kind::Plain(plain)) => plain.connected(&self.plan, call, moment.now),
+            (Some(_), Kind::Plain(plain)) => plain.connected(&mut moment.said),
             _ => self.hang_up(Outlook::Ended, moment),
         }
     }
@@ -132,18 +129,24 @@ impl Agency {
     /// Takes some of what has arrived and sends what it has to send.
     pub fn step(&mut self, moment: &mut Moment) {
         let Some(call) = &mut self.call else { return };
-        let then = match &mut self.kind {
-            Kind::Resuming(Some(program)) => program.step(&self.plan, call, moment),
-            Kind::Resuming(None) => Then::Stays,
-            Kind::Plain(plain) => plain.step(&self.plan, call, moment),
+        let came = match call.peer.receive() {
+            Received::Bytes(bytes) => bytes,
+            Received::Nothing => Vec::new(),
+            Received::Ended | Received::Broken => return self.hang_up(Outlook::Ended, moment),
         };
+        let then;
+        (then, (call.is_known, call.is_waiting)) = match &mut self.kind {
+            Kind::Resuming(Some(program)) => (program.step(&came, moment), program.standing()),
+            Kind::Resuming(None) => (Then::Stays, (false, false)),
+            Kind::Plain(plain) => (plain.step(&came, moment), plain.standing()),
+        };
+        call.say(&mem::take(&mut moment.said), moment.now);
         match then {
             Then::Stays => {}
             Then::HangsUp => self.hang_up(Outlook::Ended, moment),
-            Then::Ends => self.crash(Outlook::Ended),
-            Then::IsOver => {
+            Then::Ends | Then::IsOver => {
                 self.crash(Outlook::Ended);
-                self.is_over = true;
+                self.is_over |= then == Then::IsOver;
             }
         }
     }
@@ -161,7 +164,7 @@ impl Agency {
         let call = self.call.take()?;
         call.peer.leave(central_sees);
         if let Kind::Plain(plain) = &mut self.kind {
-            plain.disconnected(&self.plan);
+            plain.disconnected();
         }
         Some(call)
     }

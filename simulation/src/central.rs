@@ -26,28 +26,19 @@ pub struct Doors {
     has_tls: bool,
 }
 
-/// Keys for all worlds with TLS: making them takes longer than a world.
-struct Keys {
-    acceptor: TlsAcceptor,
-    /// By agency; the first is nobody's.
-    clients: Vec<Arc<ClientConfig>>,
-}
-
 thread_local! {
-    static KEYS: Keys = {
+    /// Keys for all worlds with TLS, because making them takes longer than a world: the central's, and for each agency
+    /// its own; the first is nobody's.
+    static KEYS: (TlsAcceptor, Vec<Arc<ClientConfig>>) = {
         let authority = Authority::new();
         let names = (0..=AGENCIES_MAX).map(|agency| format!("agency-{agency}"));
-        Keys {
-            acceptor: authority.acceptor(),
-            clients: names.map(|name| authority.client(&name)).collect(),
-        }
+        let clients = names.map(|name| authority.client(&name)).collect();
+        (authority.acceptor(), clients)
     };
 }
 
-/// A connection to the central.
 #[derive(Clone)]
 pub struct Call {
-    /// The caller's end.
     pub peer: Peer,
     /// The caller's address, which nobody else has: the log names the connection by it.
     pub address: IpAddr,
@@ -93,11 +84,11 @@ impl Doors {
         let (mut peer, socket) = self.network.connect();
         let transport = match self.has_tls {
             false => Transport::plain(socket),
-            true => KEYS.with(|keys| {
+            true => KEYS.with(|(acceptor, clients)| {
                 if agency.is_some() || self.last_address.is_multiple_of(2) {
-                    peer.secure(keys.clients[agency.unwrap_or(0) as usize].clone());
+                    peer.secure(clients[agency.unwrap_or(0) as usize].clone());
                 }
-                let accepted = keys.acceptor.accept(socket);
+                let accepted = acceptor.accept(socket);
                 accepted.expect("a session takes nothing but memory")
             }),
         };
@@ -119,11 +110,12 @@ impl Doors {
     }
 }
 
-/// A central that runs.
+/// What a turn came to for the central.
+pub type Turned = Result<(), TurnError>;
+
 pub struct SimCentral {
     reactor: Reactor<Lottery<SimDisk>, SimSocket>,
-    limits: Limits,
-    started: Duration,
+    memory_bytes_max: usize,
 }
 
 impl SimCentral {
@@ -133,7 +125,6 @@ impl SimCentral {
         disk: &SimDisk,
         rules: Rules,
         limits: Limits,
-        now: Duration,
     ) -> Result<Option<SimCentral>, Broken> {
         let Some(store) = open(disk)? else {
             return Ok(None);
@@ -143,19 +134,13 @@ impl SimCentral {
         let lottery = Lottery::new(central, MESSAGE_BYTES_MAX, None);
         Ok(Some(SimCentral {
             reactor: Reactor::new(lottery, limits, 0),
-            limits,
-            started: now,
+            memory_bytes_max: limits.memory_bytes_max,
         }))
     }
 
     /// What the event loop does: unless it would go on sleeping, take what the system announces, accept,
     /// make a turn. Fails when the central keeps more memory than it may, or would not sleep again.
-    pub fn turn(
-        &mut self,
-        doors: &mut Doors,
-        now: Duration,
-    ) -> Result<Result<(), TurnError>, Broken> {
-        let now = now - self.started;
+    pub fn turn(&mut self, doors: &mut Doors, now: Duration) -> Result<Turned, Broken> {
         let edges = doors.network.edges();
         let is_due = self.reactor.next_deadline().is_some_and(|due| due <= now);
         if edges.is_empty() && doors.waiting.is_empty() && !is_due {
@@ -178,14 +163,13 @@ impl SimCentral {
             format!("turn after turn: one is due since {due:?}")
         })?;
         let bytes = self.reactor.memory_bytes();
-        let is_within = bytes <= self.limits.memory_bytes_max || turned.is_err();
+        let is_within = bytes <= self.memory_bytes_max || turned.is_err();
         expect(is_within, || format!("all connections hold {bytes} bytes"))?;
         Ok(turned)
     }
 
     /// Shuts down gracefully. Fails when what was taken cannot be stored.
-    pub fn shut_down(mut self, now: Duration) -> Result<(), TurnError> {
-        let now = now - self.started;
+    pub fn shut_down(mut self, now: Duration) -> Turned {
         self.reactor.shut_down(now)?;
         self.reactor.flush(now);
         self.reactor.close_all();

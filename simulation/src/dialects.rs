@@ -3,7 +3,6 @@
 
 use time::Date;
 
-/// A dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Binary, big-endian; here without Hello.
@@ -22,15 +21,10 @@ pub enum Dialect {
 /// space around it in `lines`.
 #[derive(Clone, Copy, Debug)]
 pub struct BetFields<'a> {
-    /// First names.
     pub first_name: &'a str,
-    /// Last names.
     pub last_name: &'a str,
-    /// DNI.
     pub document: u32,
-    /// Birthdate.
     pub birthdate: Date,
-    /// The number bet on.
     pub number: u32,
 }
 
@@ -48,7 +42,6 @@ impl BetFields<'_> {
     }
 }
 
-/// What the central says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The batch is stored; in `frames` also: the end of the bets is.
@@ -57,7 +50,6 @@ pub enum Answer {
     Refused(Option<u16>),
     /// The draw was held, and the winners may be asked for.
     DrawHeld,
-    /// The DNIs of the winners.
     Winners(Vec<u32>),
 }
 
@@ -75,7 +67,6 @@ impl Dialect {
         Dialect::Sized,
     ];
 
-    /// Its name in the settings.
     pub fn name(self) -> &'static str {
         ["native", "frames", "flags", "lines", "sized"][self as usize]
     }
@@ -133,13 +124,9 @@ impl Dialect {
                 out.extend(format!("S:{}\n{}\n", bets.len(), bets.join("~")).as_bytes());
             }
             Dialect::Sized => {
-                let bets = texts(None, bets, ";");
-                let mut body = format!("{agency};{}\n", bets.len());
-                for bet in bets {
-                    body += &bet;
-                    body.push('\n');
-                }
-                put_sized(&body, out);
+                let front = format!("{agency};{}", bets.len());
+                let lines = [vec![front], texts(None, bets, ";"), vec![String::new()]];
+                put_sized(&lines.concat().join("\n"), out);
             }
         }
     }
@@ -212,16 +199,9 @@ pub fn native_bet(agency: u32, bet: &BetFields<'_>) -> Vec<u8> {
 }
 
 fn text(bet: &BetFields<'_>, separator: &str) -> String {
-    let [document, number] = [bet.document, bet.number].map(|number| number.to_string());
-    let birthdate = bet.birthdate.to_string();
-    [
-        bet.first_name,
-        bet.last_name,
-        &document,
-        &birthdate,
-        &number,
-    ]
-    .join(separator)
+    let (document, birthdate, number) = (bet.document, bet.birthdate, bet.number);
+    let names = [bet.first_name, bet.last_name].join(separator);
+    format!("{names}{separator}{document}{separator}{birthdate}{separator}{number}")
 }
 
 fn texts(agency: Option<u32>, bets: &[BetFields<'_>], separator: &str) -> Vec<String> {

@@ -19,13 +19,13 @@
 //! * `stranger`: peers that are no agencies. `operator`: somebody with access to the files.
 //! * `plan`: what the seed decides before the world begins.
 //! * `promise`: what must hold.
-//! * [`met`]: what a run must have met, so that nobody believes in faults that never happened.
+//!
+//! The program that runs worlds also knows what they must have met, so that nobody believes in faults that never happened.
 
 mod agency;
 mod central;
 mod dialects;
 mod liar;
-pub mod met;
 mod operator;
 mod plain;
 mod plan;

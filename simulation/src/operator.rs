@@ -43,12 +43,10 @@ impl Operator {
         self.kept = Some((name, content));
     }
 
-    /// Whether a file is touched.
     pub fn has_touched(&self) -> bool {
         self.kept.is_some()
     }
 
-    /// Makes good what was done.
     pub fn make_good(&mut self) {
         if let Some((name, content)) = self.kept.take() {
             self.disk.put(name, &content);

@@ -8,18 +8,15 @@
 //! batch again: either it is refused because betting is closed, and the agency will never learn its
 //! winners, or it can go on to say that it is done.
 
-use std::time::Duration;
-
 use lottery_core::message::Code;
-use server::testing::Received;
 
 use crate::agency::{Happened, Moment, Then};
-use crate::central::Call;
 use crate::dialects::{Answer, Dialect, put_flags_batches};
 use crate::plan::{AgencyPlan, PlannedBet};
 use crate::promise::Series;
 
 pub struct Plain {
+    plan: AgencyPlan,
     dialect: Dialect,
     /// Bets that were acknowledged.
     registered: usize,
@@ -38,7 +35,9 @@ pub struct Plain {
 #[derive(Default)]
 struct Link {
     came: Vec<u8>,
-    /// Whether the winners were asked for before the draw was announced.
+    /// Whether the central has answered, and so knows who it is.
+    is_known: bool,
+    /// Whether the winners were asked for.
     has_asked: bool,
     /// Batches sent that were not answered, and their bets.
     unanswered: Vec<(Series, usize)>,
@@ -56,8 +55,9 @@ enum Stage {
 }
 
 impl Plain {
-    pub fn new(dialect: Dialect) -> Plain {
+    pub fn new(plan: AgencyPlan, dialect: Dialect) -> Plain {
         Plain {
+            plan,
             dialect,
             registered: 0,
             last_batch: 0,
@@ -69,100 +69,91 @@ impl Plain {
         }
     }
 
-    pub fn connected(&mut self, plan: &AgencyPlan, call: &mut Call, now: Duration) {
-        let mut greeting = Vec::new();
-        self.dialect.put_greeting(plan.number, &mut greeting);
-        call.say(&greeting, now);
+    pub fn connected(&mut self, said: &mut Vec<u8>) {
+        self.dialect.put_greeting(self.plan.number, said);
         self.link = Link::default();
     }
 
-    pub fn disconnected(&mut self, plan: &AgencyPlan) {
-        if self.registered == plan.bets.len() && !self.dialect.may_return() {
+    pub fn disconnected(&mut self) {
+        if self.registered == self.plan.bets.len() && !self.dialect.may_return() {
             self.registered -= self.last_batch;
         }
         self.stage = Stage::Betting;
     }
 
-    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment) -> Then {
-        let mut out = Vec::new();
+    /// Whether the central knows who it is, and whether nothing is left to come but the draw.
+    pub fn standing(&self) -> (bool, bool) {
+        let is_waiting = matches!(self.stage, Stage::Finishing | Stage::Waiting);
+        (self.link.is_known, is_waiting)
+    }
+
+    pub fn step(&mut self, came: &[u8], moment: &mut Moment) -> Then {
+        self.link.came.extend(came);
+        loop {
+            let then = match self.dialect.take_answer(&mut self.link.came) {
+                Ok(Some(answer)) => self.hear(answer, moment),
+                Ok(None) => break,
+                Err(_) => self.give_up(format!("{:?} is no answer", self.link.came), moment),
+            };
+            if then != Then::Stays {
+                return then;
+            }
+        }
         if self.stage == Stage::Betting {
-            self.bet(plan, call.is_known, moment, &mut out);
+            self.bet(moment);
         }
-        call.say(&out, moment.now);
-        let received = call.peer.receive();
-        if let Received::Bytes(bytes) = &received {
-            self.link.came.extend(bytes);
-        }
-        let then = match self.dialect.take_answer(&mut self.link.came) {
-            Ok(Some(answer)) => {
-                call.is_known = true;
-                out.clear();
-                let then = self.hear(answer, plan, moment, &mut out);
-                call.say(&out, moment.now);
-                then
-            }
-            Ok(None) if matches!(received, Received::Ended | Received::Broken) => Then::HangsUp,
-            Ok(None) => Then::Stays,
-            Err(_) => {
-                let came = format!("{:?} is no answer", self.link.came);
-                moment.happened.push(Happened::GaveUp(came));
-                Then::Stays
-            }
-        };
-        call.is_waiting = matches!(self.stage, Stage::Finishing | Stage::Waiting);
-        then
+        Then::Stays
     }
 
     /// Sends bets, or what follows them.
-    fn bet(&mut self, plan: &AgencyPlan, is_known: bool, moment: &mut Moment, out: &mut Vec<u8>) {
-        let (dialect, number) = (self.dialect, plan.number);
+    fn bet(&mut self, moment: &mut Moment) {
+        let (dialect, number) = (self.dialect, self.plan.number);
         if self.has_finished && dialect.may_return() {
             moment.happened.push(Happened::Returned);
             match moment.rng.bool() {
-                true => dialect.put_request(number, out),
-                false => dialect.put_finish(number, out),
+                true => dialect.put_request(number, &mut moment.said),
+                false => dialect.put_finish(number, &mut moment.said),
             }
             self.stage = Stage::Finishing;
             return;
         }
-        let bets = &plan.bets[self.registered..];
-        let mut batches: Vec<_> = bets.chunks(plan.pace.batch_bets_max as usize).collect();
-        if dialect.answers_batches() {
-            batches.truncate(1);
-        }
+        let planned = self.plan.bets.clone();
+        let chunks = planned[self.registered..].chunks(self.plan.pace.batch_bets_max as usize);
+        let batches_max = if dialect.answers_batches() {
+            1
+        } else {
+            usize::MAX
+        };
+        let mut batches: Vec<_> = chunks.take(batches_max).collect();
         // An agency without bets must send an empty batch, so that the central knows who it is.
-        if batches.is_empty() && dialect == Dialect::Sized && !is_known {
+        if batches.is_empty() && dialect == Dialect::Sized && !self.link.is_known {
             batches.push(&[]);
         }
-        let attempt = |bets: &&[_]| self.attempt(number, bets, moment);
-        let batches: Vec<_> = batches.iter().map(attempt).collect();
+        let attempt = |bets: &[_]| self.attempt(bets, moment);
+        let batches: Vec<_> = batches.into_iter().map(attempt).collect();
         if dialect == Dialect::Flags {
             // One message or two.
             let batches: Vec<&[PlannedBet]> = batches.iter().map(Vec::as_slice).collect();
             let (front, back) = batches.split_at(moment.rng.usize(..=batches.len()));
-            put_flags_batches(number, front, out);
-            put_flags_batches(number, back, out);
+            put_flags_batches(number, front, &mut moment.said);
+            put_flags_batches(number, back, &mut moment.said);
         } else {
             for bets in &batches {
-                dialect.put_batch(number, bets, out);
+                dialect.put_batch(number, bets, &mut moment.said);
             }
         }
         self.stage = Stage::Awaiting;
         if batches.is_empty() || !dialect.answers_batches() {
-            dialect.put_finish(number, out);
+            dialect.put_finish(number, &mut moment.said);
             self.has_finished = true;
             self.stage = Stage::Finishing;
         }
     }
 
     /// The same bets under DNIs of their own.
-    fn attempt(
-        &mut self,
-        agency: u32,
-        bets: &[PlannedBet],
-        moment: &mut Moment,
-    ) -> Vec<PlannedBet> {
+    fn attempt(&mut self, bets: &[PlannedBet], moment: &mut Moment) -> Vec<PlannedBet> {
         self.attempts += 1;
+        let agency = self.plan.number;
         let series = u64::from(agency) << 32 | u64::from(self.attempts);
         let mut bets = bets.to_vec();
         for bet in &mut bets {
@@ -174,48 +165,50 @@ impl Plain {
         bets
     }
 
-    fn hear(
-        &mut self,
-        answer: Answer,
-        plan: &AgencyPlan,
-        moment: &mut Moment,
-        out: &mut Vec<u8>,
-    ) -> Then {
+    fn hear(&mut self, answer: Answer, moment: &mut Moment) -> Then {
+        self.link.is_known = true;
         match (answer, self.stage) {
             (Answer::Stored, Stage::Awaiting) => {
                 self.note_stored(moment);
                 self.stage = Stage::Betting;
                 if self.dialect == Dialect::Native && moment.rng.bool() {
                     // An Ack, which is never required.
-                    out.extend([0, 4]);
+                    moment.said.extend([0, 4]);
                 }
             }
             (Answer::Stored, Stage::Finishing) if self.dialect == Dialect::Frames => {
                 self.stage = Stage::Waiting;
                 // To ask now is to wait as well.
-                self.link.has_asked = moment.rng.u8(..4) == 0;
-                if self.link.has_asked {
-                    self.dialect.put_request(plan.number, out);
+                if moment.rng.u8(..4) == 0 {
+                    self.ask(moment);
                 }
             }
             (Answer::DrawHeld, Stage::Waiting) => {
                 if !self.link.has_asked {
-                    self.dialect.put_request(plan.number, out);
+                    self.ask(moment);
                 }
-                moment.happened.push(Happened::DrawHeld);
+                moment.happened.push(Happened::Drawn(None));
             }
             (Answer::Winners(winners), Stage::Waiting | Stage::Finishing) => {
                 self.note_stored(moment);
-                moment.happened.push(Happened::Winners(winners));
+                moment.happened.push(Happened::Drawn(Some(winners)));
                 return Then::IsOver;
             }
             (Answer::Refused(code), stage) => return self.take_refusal(code, stage, moment),
-            (answer, stage) => {
-                let answer = format!("{answer:?} while {stage:?}");
-                moment.happened.push(Happened::GaveUp(answer));
-            }
+            (answer, stage) => return self.give_up(format!("{answer:?} while {stage:?}"), moment),
         }
         Then::Stays
+    }
+
+    fn ask(&mut self, moment: &mut Moment) {
+        let number = self.plan.number;
+        self.dialect.put_request(number, &mut moment.said);
+        self.link.has_asked = true;
+    }
+
+    fn give_up(&self, reason: String, moment: &mut Moment) -> Then {
+        moment.happened.push(Happened::GaveUp(reason));
+        Then::HangsUp
     }
 
     /// All batches that were not answered are stored.

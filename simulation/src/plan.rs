@@ -22,7 +22,6 @@ const NUMBERS: u32 = 8;
 /// Messages of agencies are at most this long in every world, so that bounds are met.
 pub const MESSAGE_BYTES_MAX: usize = 8192;
 
-/// Agencies of a world.
 pub const AGENCIES_MAX: u32 = 4;
 
 /// Programs that run for agencies beside their own at once, at most.
@@ -35,7 +34,6 @@ const LAST_NAMES: &[&str] = &["Paz", "D'Angelo", "Núñez", "García, hijo", "\"
 /// Names of each list that every dialect can carry.
 pub const COMMON_NAMES: usize = 3;
 
-/// A bet of an agency.
 pub type PlannedBet = BetFields<'static>;
 
 /// A bet with a name of the first `names` of each list.
@@ -86,7 +84,6 @@ impl BetSource for Bets {
     }
 }
 
-/// An agency as planned.
 #[derive(Clone)]
 pub struct AgencyPlan {
     pub number: u32,
@@ -98,7 +95,6 @@ pub struct AgencyPlan {
     pub diligence: u8,
 }
 
-/// A world as planned.
 pub struct Plan {
     pub rules: Rules,
     pub limits: Limits,
@@ -189,7 +185,6 @@ impl AgencyPlan {
         }
     }
 
-    /// Its bets, as production's agency takes them.
     pub fn source(&self) -> Bets {
         Bets {
             agency: self.number,

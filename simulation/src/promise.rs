@@ -16,7 +16,6 @@ use crate::plan::{Plan, WINNING_NUMBER};
 #[error("{0}")]
 pub struct Broken(pub(crate) String);
 
-/// Says that something holds.
 pub fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
     match holds {
         true => Ok(()),
@@ -28,7 +27,6 @@ pub fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Bro
 /// number it is, or one attempt of another agency to send a batch.
 pub type Series = u64;
 
-/// So many rows of each series.
 type Rows = BTreeMap<Series, usize>;
 
 /// What must be true, and what was promised so far.

@@ -7,7 +7,6 @@ use client::retry::Retry;
 use lottery_core::codec::Inbox;
 use lottery_core::codec::native;
 use lottery_core::message::{Code, Reply};
-use server::testing::Received;
 
 use crate::agency::{Happened, Moment, Then};
 use crate::central::Call;
@@ -50,9 +49,18 @@ impl Resuming {
         pause.is_some()
     }
 
-    pub fn step(&mut self, plan: &AgencyPlan, call: &mut Call, moment: &mut Moment) -> Then {
-        let error = match self.converse(plan, call, moment) {
-            Ok(then) => return then,
+    /// Whether the central has answered, and so knows who it is, and whether it waits for the draw.
+    pub fn standing(&self) -> (bool, bool) {
+        (self.agency.is_identified(), self.agency.is_waiting())
+    }
+
+    pub fn step(&mut self, came: &[u8], moment: &mut Moment) -> Then {
+        let error = match self.converse(came, moment) {
+            Ok(Step::Done(winners)) => {
+                moment.happened.push(Happened::Drawn(Some(winners)));
+                return Then::IsOver;
+            }
+            Ok(_) => return Then::Stays,
             Err(error) => error,
         };
         let then = match error.is_passing() {
@@ -70,47 +78,23 @@ impl Resuming {
         then
     }
 
-    fn converse(
-        &mut self,
-        plan: &AgencyPlan,
-        call: &mut Call,
-        moment: &mut Moment,
-    ) -> Result<Then, AgencyError> {
-        let received = match call.peer.receive() {
-            Received::Bytes(bytes) => bytes,
-            Received::Nothing => Vec::new(),
-            Received::Ended | Received::Broken => return Ok(Then::HangsUp),
-        };
-        let mut input = &received[..];
-        while let Some(reply) = self.next_reply(&mut input, moment) {
+    fn converse(&mut self, mut came: &[u8], moment: &mut Moment) -> Result<Step, AgencyError> {
+        while let Some(reply) = self.next_reply(&mut came, moment) {
             let news = self.agency.receive(reply)?;
             let registered = self.agency.registered();
             self.retry.note_registered(registered, moment.now);
-            call.is_known = true;
-            let registered = registered as usize;
-            match news {
-                News::Welcomed(_) => moment.happened.push(Happened::Welcomed(registered)),
-                News::Registered(_) => moment
-                    .happened
-                    .push(Happened::Acknowledged(plan.number.into(), registered)),
-                News::AwaitingDraw | News::Winners => {}
-            }
+            let (series, registered) = (self.agency.number().into(), registered as usize);
+            moment.happened.extend(match news {
+                News::Welcomed(_) => Some(Happened::Welcomed(registered)),
+                News::Registered(_) => Some(Happened::Acknowledged(series, registered)),
+                News::AwaitingDraw | News::Winners => None,
+            });
         }
-        let mut out = Vec::new();
-        let step = loop {
-            match self.agency.advance(&mut out)? {
+        loop {
+            match self.agency.advance(&mut moment.said)? {
                 Step::Send => {}
-                step => break step,
+                step => return Ok(step),
             }
-        };
-        call.say(&out, moment.now);
-        call.is_waiting = step == Step::AwaitDraw;
-        match step {
-            Step::Done(winners) => {
-                moment.happened.push(Happened::Winners(winners));
-                Ok(Then::IsOver)
-            }
-            _ => Ok(Then::Stays),
         }
     }
 
@@ -119,12 +103,7 @@ impl Resuming {
         let winners_max = self.agency.winners_max();
         let scan = |bytes: &[u8]| native::scan_reply(bytes, winners_max);
         let message = self.inbox.next_message(input, scan).transpose()?;
-        match message.and_then(native::parse_reply) {
-            Ok(reply) => Some(reply),
-            Err(refusal) => {
-                moment.happened.push(Happened::GaveUp(refusal.to_string()));
-                None
-            }
-        }
+        let complain = |refusal| moment.happened.push(Happened::GaveUp(format!("{refusal}")));
+        message.and_then(native::parse_reply).map_err(complain).ok()
     }
 }

@@ -64,6 +64,7 @@ impl World {
                 now: Duration::ZERO,
                 rng,
                 is_faulty: true,
+                said: Vec::new(),
                 happened: Vec::new(),
             },
             plan,
@@ -91,10 +92,8 @@ impl World {
     }
 
     fn run_to_end(mut self) -> Result<Counts, Broken> {
-        self.tell(&format!(
-            "plan: {:?} {:?}",
-            self.plan.rules, self.plan.limits
-        ));
+        let Plan { rules, limits, .. } = &self.plan;
+        self.tell(&format!("plan: {rules:?} {limits:?}"));
         for _ in 0..self.plan.faulty_steps {
             self.step()?;
         }
@@ -170,11 +169,12 @@ impl World {
                 self.statistics.add("batches acknowledged");
             }
             Happened::Returned => self.statistics.add("returns to ask for winners"),
-            Happened::DrawHeld => self.promise.check_drawn(agency, None, &self.operator)?,
-            Happened::Winners(winners) => {
-                let told = Some(&winners[..]);
+            Happened::Drawn(told) => {
+                let told = told.as_deref();
                 self.promise.check_drawn(agency, told, &self.operator)?;
-                self.count_winners(dialect);
+                if told.is_some() {
+                    self.count_winners(dialect);
+                }
             }
             Happened::Refused(Some(Code::NotStored)) => {
                 self.statistics.add("batches refused for want of storage");
@@ -199,14 +199,16 @@ impl World {
     }
 
     fn count_winners(&self, dialect: Option<Dialect>) {
-        self.statistics.add(match dialect {
-            None => "winners told in native with Hello",
-            Some(Dialect::Native) => "winners told in native",
-            Some(Dialect::Frames) => "winners told in frames",
-            Some(Dialect::Flags) => "winners told in flags",
-            Some(Dialect::Lines) => "winners told in lines",
-            Some(Dialect::Sized) => "winners told in sized",
-        });
+        const IN_DIALECT: [&str; 5] = [
+            "winners told in native",
+            "winners told in frames",
+            "winners told in flags",
+            "winners told in lines",
+            "winners told in sized",
+        ];
+        let name = dialect.map(|dialect| IN_DIALECT[dialect as usize]);
+        self.statistics
+            .add(name.unwrap_or("winners told in native with Hello"));
         if self.plan.has_tls {
             self.statistics.add("winners told over TLS");
         }
@@ -255,11 +257,8 @@ impl World {
 
     fn tell(&self, what: &str) {
         if self.trace {
-            println!(
-                "{:>6} {:>9.3}s {what}",
-                self.steps,
-                self.moment.now.as_secs_f64()
-            );
+            let seconds = self.moment.now.as_secs_f64();
+            println!("{:>6} {seconds:>9.3}s {what}", self.steps);
         }
     }
 }

@@ -106,38 +106,27 @@ fn a_storm_of_handshakes_from_one_address_delays_no_other_address() {
 }
 
 #[test]
-fn an_agency_that_sends_without_end_does_not_keep_the_others_waiting() {
-    let mut world = World::of(2);
-    world.hears(A, "hello 1");
-    world.hears(B, "hello 2");
-    world.sends(A, encode("ack").repeat(4 << 20));
-    for _ in 0..20 {
-        world.told(B);
-        world.sends(B, "batch 2 20");
-        assert_eq!(turns_until_told(&mut world, B), 1);
+fn what_a_turn_takes_of_all_agencies_is_bounded_and_shared() {
+    // So many agencies flood with so many messages: a turn hears all of them, or has answered enough before.
+    for (agencies, words, times, hears_all) in
+        [(40, "ack", 256 * 1024, true), (100, "batch 1", 1024, false)]
+    {
+        let mut world = World::of(agencies as u32);
+        let flood = encode(words).repeat(times);
+        for agency in 1..=agencies {
+            world.hears(agency, format!("hello {agency}"));
+        }
+        for agency in 1..=agencies {
+            world.sends(agency, &flood);
+        }
+        world.turn();
+        let mut read: Vec<usize> = (1..=agencies)
+            .map(|agency| flood.len() - world.peer(agency).unread_bytes())
+            .collect();
+        assert!(read.iter().sum::<usize>() <= Rank::Agency.share().turn_bytes);
+        read.retain(|bytes| *bytes > 0);
+        assert_eq!(read.len() == agencies, hears_all, "{read:?}");
     }
-    let left = world.peer(A).unread_bytes();
-    assert!(left > 4 << 20, "{left}");
-}
-
-#[test]
-fn what_a_turn_reads_of_all_agencies_is_bounded_and_shared() {
-    const AGENCIES: usize = 40;
-    let mut world = World::of(AGENCIES as u32);
-    let bytes = 512 * 1024;
-    for agency in 1..=AGENCIES {
-        world.hears(agency, format!("hello {agency}"));
-    }
-    for agency in 1..=AGENCIES {
-        world.sends(agency, encode("ack").repeat(bytes / 2));
-    }
-    world.turn();
-    let read: Vec<usize> = (1..=AGENCIES)
-        .map(|agency| bytes - world.peer(agency).unread_bytes())
-        .collect();
-    let share = Rank::Agency.share();
-    assert!(read.iter().sum::<usize>() <= share.turn_bytes, "{read:?}");
-    assert!(read.iter().all(|read| *read > 0), "{read:?}");
 }
 
 /// These words, and so many bytes of a message of which more is to come.
@@ -148,43 +137,31 @@ fn unfinished(words: &str, bytes: usize) -> Vec<u8> {
 
 #[test]
 fn when_all_hold_too_much_the_largest_holders_go_strangers_first_and_then_those_that_stand_still() {
-    // Memory bound in KiB; per peer: its messages and the KiB of an unfinished one; which peer is closed.
-    type Says = (usize, &'static str, usize);
-    let cases: [(usize, &[Says], usize); 5] = [
+    // Memory bound in KiB; for each peer a message and the KiB of an unfinished one; which peer is closed.
+    for (max, says, closed) in [
         // The largest stranger, though agencies hold more.
-        (
-            170,
-            &[
-                (A, "hello 1", 60),
-                (B, "", 16),
-                (C, "", 32),
-                (D, "hello 2", 60),
-            ],
-            C,
-        ),
+        (170, "hello 1+60, +16, +32, hello 2+60", C),
         // Of equals the oldest.
-        (
-            100,
-            &[(A, "", 16), (B, "", 32), (C, "", 32), (D, "", 32)],
-            B,
-        ),
+        (100, "+16, +32, +32, +32", B),
         // The one without progress in this turn.
-        (70, &[(A, "", 16), (B, "", 32), (C, "status", 24)], B),
+        (70, "+16, +32, status+24", B),
         // A stranger, though it gets on, and an agency only when no stranger is left.
-        (75, &[(A, "hello 1", 60), (B, "status", 12)], B),
-        (75, &[(A, "hello 1", 24), (B, "hello 2", 60)], A),
-    ];
-    for (max, says, closed) in cases {
+        (75, "hello 1+60, status+12", B),
+        (75, "hello 1+24, hello 2+60", A),
+    ] {
         let max = max * 1024;
         let mut world = World::with(2, |setup| setup.limits.memory_bytes_max = max);
-        for (name, words, kibibytes) in says {
-            assert!(!world.is_closed(*name));
+        for (name, said) in (A..).zip(says.split(", ")) {
+            let (words, kibibytes) = said.split_once('+').unwrap();
             world.waits(SECOND);
-            world.hears(*name, unfinished(words, kibibytes * 1024));
+            world.hears(
+                name,
+                unfinished(words, kibibytes.parse::<usize>().unwrap() * 1024),
+            );
             assert!(world.reactor.memory_bytes <= max);
         }
-        for (name, ..) in says {
-            assert_eq!(world.is_closed(*name), *name == closed, "{says:?}");
+        for (name, _) in (A..).zip(says.split(", ")) {
+            assert_eq!(world.is_closed(name), name == closed, "{says}");
         }
         assert_eq!(times_logged("action: max_memory | result: success"), 1);
     }
@@ -192,35 +169,31 @@ fn when_all_hold_too_much_the_largest_holders_go_strangers_first_and_then_those_
 
 #[test]
 fn overdue_connections_are_closed_and_the_log_says_why() {
-    let dribble: Vec<Vec<u8>> = unfinished("", 50).chunks(1).map(<[u8]>::to_vec).collect();
-    let repeat = |words: &str| vec![encode(words); 30];
-    // What a peer says first, then each ten seconds, and for what it is closed after a minute.
-    for (first, each, reason) in [
-        (vec![], repeat(""), Some("silent")),
-        (vec![], repeat("status"), Some("not identified")),
-        (vec![], repeat("batch 1"), Some("not identified")),
-        (vec![], dribble[..30].to_vec(), Some("not identified")),
-        (encode("hello 1"), repeat(""), Some("silent")),
-        (encode("hello 1"), repeat("ack"), None),
-        (
-            unfinished("hello 1", 20),
-            dribble[20..].to_vec(),
-            Some("unfinished message"),
-        ),
-        (encode("park 1"), repeat(""), None),
-        (encode("park 1, ack"), repeat(""), None),
-        (unfinished("park 1", 20), dribble[20..].to_vec(), None),
+    let message = unfinished("", 50);
+    // What a peer says first, with so many bytes of a message; what it says each ten seconds, or that message byte by
+    // byte; and for what it is closed after a minute.
+    for (first, begun, each, reason) in [
+        ("", 0, Some(""), Some("silent")),
+        ("", 0, Some("status"), Some("not identified")),
+        ("", 0, Some("batch 1"), Some("not identified")),
+        ("", 0, None, Some("not identified")),
+        ("hello 1", 0, Some(""), Some("silent")),
+        ("hello 1", 0, Some("ack"), None),
+        ("hello 1", 20, None, Some("unfinished message")),
+        ("park 1", 0, Some(""), None),
+        ("park 1, ack", 0, Some(""), None),
+        ("park 1", 20, None, None),
     ] {
         let timeout = Some(SECOND * 60);
         let mut world = World::with(2, |setup| setup.limits.idle_timeout = timeout);
-        world.hears(A, first);
+        world.hears(A, unfinished(first, begun));
         let mut closed_at = None;
-        for bytes in each {
+        for byte in &message[begun..begun + 30] {
             world.waits(SECOND * 10);
             if world.is_closed(A) {
                 closed_at.get_or_insert(world.now);
             } else {
-                world.hears(A, bytes);
+                world.hears(A, each.map_or(vec![*byte], encode));
             }
         }
         assert_eq!(closed_at, reason.and(timeout));
@@ -258,10 +231,20 @@ fn nobody_who_has_sent_is_closed_because_a_turn_took_long() {
 #[test]
 fn an_answer_that_nobody_takes_is_waited_for_no_longer_than_silence() {
     let timeout = Some(SECOND * 60);
-    for words in ["hello 1", "park 1", "nonsense"] {
-        let mut world = World::with(1, |setup| setup.limits.idle_timeout = timeout);
-        world.takes(A, 0);
+    // What it says, the bytes it takes of what it is told, and how long it may wait for the draw.
+    for (words, takes, draw_timeout) in [
+        ("hello 1", 0, None),
+        ("park 1", 0, None),
+        ("nonsense", 0, None),
+        ("park 1", 15, Some(SECOND * 10)),
+    ] {
+        let mut world = World::with(2, |setup| {
+            setup.limits.idle_timeout = timeout;
+            setup.rules.draw_timeout = draw_timeout;
+        });
+        world.takes(A, takes);
         world.hears(A, words);
+        world.waits(draw_timeout.unwrap_or_default());
         world.waits(SECOND * 59);
         assert!(!world.is_closed(A));
         world.waits(SECOND);

@@ -10,45 +10,41 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
-use tempfile::TempDir;
 
 use crate::tls::{TlsAcceptor, TlsFiles};
 
 /// The server's name in its certificate.
 const SERVER_NAME: &str = "server";
 
-/// An authority that exists as long as this does. Its keys are Ed25519: their signatures all have one length, so a
-/// random network splits a handshake in the same places each time.
+/// An authority. Its keys are Ed25519: their signatures all have one length, so a random network splits a handshake
+/// in the same places each time.
 pub struct Authority {
-    folder: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// A new one, with a certificate for a server.
+    /// A new one.
     pub fn new() -> Authority {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, key()).expect("an authority");
-        let (certificate, key) = issue(&issuer, SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth);
-        for (name, contents) in [
-            ("authority.pem", issuer.pem()),
-            ("server.pem", certificate),
-            ("server.key", key),
-        ] {
-            std::fs::write(folder.path().join(name), contents).expect("a temporary file");
-        }
-        Authority { folder, issuer }
+        Authority { issuer }
     }
 
     /// What a server has that trusts this authority.
     pub fn acceptor(&self) -> TlsAcceptor {
-        let file = |name| self.folder.path().join(name);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str, contents: String| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, contents).expect("a temporary file");
+            path
+        };
+        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
+        let (certificate, key) = issue(&self.issuer, SERVER_NAME, purpose);
         TlsAcceptor::load(TlsFiles {
-            certificate: file("server.pem"),
-            key: file("server.key"),
-            client_authorities: file("authority.pem"),
+            certificate: file("server.pem", certificate),
+            key: file("server.key", key),
+            client_authorities: file("authority.pem", self.issuer.pem()),
             revoked: None,
         })
         .expect("good files")

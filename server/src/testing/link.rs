@@ -101,19 +101,21 @@ impl Link {
         }
     }
 
+    /// The server's end is gone, with what it had not read, and perhaps the last of what it had sent.
+    pub fn lose_server(&mut self) {
+        self.server_end = ServerEnd::Gone;
+        self.to_server.clear();
+        self.arrived = 0;
+        self.chance.borrow_mut().lose_tail(&mut self.to_peer, 0);
+    }
+
     /// The server closes its end. What it sent before still arrives, unless bytes of the peer were left
     /// unread, in which case it may not.
     pub fn close(&mut self) {
-        let chance = &mut *self.chance.borrow_mut();
-        if self.server_end == ServerEnd::Open && self.server_sees == Outlook::Open {
-            chance.statistics.add("connections closed at once");
-        }
-        self.server_end = ServerEnd::Gone;
         let is_gentle = self.to_server.is_empty();
-        if !is_gentle {
-            self.to_server.clear();
-            self.arrived = 0;
-            chance.lose_tail(&mut self.to_peer, 0);
+        match is_gentle {
+            true => self.server_end = ServerEnd::Gone,
+            false => self.lose_server(),
         }
         self.peer_sees = match self.peer_sees {
             Outlook::Open if is_gentle => Outlook::Ended,

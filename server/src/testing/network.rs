@@ -53,14 +53,12 @@ pub struct Peer {
 impl Network {
     /// A network whose accidents come from `rng`.
     pub fn random(rng: Rng, statistics: Statistics) -> Network {
-        let chance = Chance {
+        let network = Network::default();
+        *network.chance.borrow_mut() = Chance {
             rng: Some(rng),
             statistics,
         };
-        Network {
-            links: Vec::new(),
-            chance: Rc::new(RefCell::new(chance)),
-        }
+        network
     }
 
     /// Makes a connection. The server's end waits to be accepted.
@@ -120,10 +118,7 @@ impl Network {
             if link.server_end == ServerEnd::Gone {
                 continue;
             }
-            link.server_end = ServerEnd::Gone;
-            link.to_server.clear();
-            link.arrived = 0;
-            link.chance.borrow_mut().lose_tail(&mut link.to_peer, 0);
+            link.lose_server();
             if link.peer_sees == Outlook::Open {
                 link.peer_sees = match power_cut {
                     true => Outlook::Silent,
@@ -146,11 +141,6 @@ impl Peer {
     pub fn secure(&mut self, config: Arc<ClientConfig>) {
         self.tls = Some(Rc::new(RefCell::new(TlsEnd::new(config))));
         self.send(&[]);
-    }
-
-    /// Whether it speaks TLS.
-    pub fn is_secure(&self) -> bool {
-        self.tls.is_some()
     }
 
     /// Sends; what is sent into a dead connection is lost, and says so only later.

@@ -1,7 +1,8 @@
 //! What goes wrong in a world, until nothing does any more.
 
 use lottery_core::store::{BETS_FILE, CLOSINGS_FILE, DRAW_FILE};
-use lottery_core::testing::{Faults, Operation};
+use lottery_core::testing::Faults;
+use lottery_core::testing::Operation::{Open, Read, Sync, Truncate, Write};
 use server::testing::Outlook;
 
 use super::World;
@@ -75,14 +76,7 @@ impl World {
             faults.room = Some(self.moment.rng.usize(..300));
         }
         for _ in 0..self.moment.rng.usize(..3) {
-            let operations = [
-                Operation::Open,
-                Operation::Read,
-                Operation::Write,
-                Operation::Truncate,
-                Operation::Sync,
-            ];
-            let operation = operations[self.moment.rng.usize(..operations.len())];
+            let operation = [Open, Read, Write, Truncate, Sync][self.moment.rng.usize(..5)];
             let file = [BETS_FILE, CLOSINGS_FILE, DRAW_FILE][self.moment.rng.usize(..3)];
             faults.failing.push((operation, file));
         }

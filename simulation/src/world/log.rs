@@ -66,12 +66,8 @@ impl World {
         }
         self.statistics.add_times("takeovers", taken_over.len());
         let timeout = self.plan.limits.idle_timeout.unwrap_or_default();
-        for Settled {
-            agency,
-            call,
-            is_heard,
-        } in settled
-        {
+        for it in settled {
+            let (agency, call) = (it.agency, &it.call);
             if !call.peer.is_closed() || taken_over.contains(&agency.to_string()) {
                 continue;
             }
@@ -79,7 +75,7 @@ impl World {
             let silent = self.moment.now - call.said_at;
             // Once the draw was held, who waits has its answer, and may be slow to read it.
             let is_parked = call.is_waiting && self.draws_logged == 0;
-            let was_active = *is_heard && (is_parked || silent < timeout);
+            let was_active = it.is_heard && (is_parked || silent < timeout);
             let reason = match is_idle {
                 true => was_active.then_some("idle"),
                 false => is_scarce,

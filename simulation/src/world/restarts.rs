@@ -72,7 +72,7 @@ impl World {
         self.operator.make_good();
         self.expect_other_rules_refused()?;
         let Plan { rules, limits, .. } = self.plan;
-        self.central = SimCentral::start(&self.disk, rules, limits, self.moment.now)?;
+        self.central = SimCentral::start(&self.disk, rules, limits)?;
         self.tell(&format!("central starts: {}", self.central.is_some()));
         if self.central.is_none() {
             let power_cut = self.disk.has_crashed() && self.moment.rng.bool();
