@@ -88,12 +88,21 @@ fn nobody_is_told_of_a_draw_that_is_not_on_the_disk_and_recording_it_is_tried_ag
 }
 
 #[test]
-fn a_draw_that_was_held_is_not_held_again_with_other_files() {
+fn a_draw_that_was_held_is_not_held_again_with_other_settings_or_other_files() {
     let drawn = || {
         let mut world = World::of(1);
         world.hears(A, "batch 1 10!, finish");
         world
     };
+    for (number, agencies) in [(7, 1), (7574, 2)] {
+        let refused = drawn().restarted_with(|setup| {
+            setup.rules.winning_number = number;
+            setup.rules.agencies = agencies;
+        });
+        let named = format!("NUM_AGENCIES 1, and the settings say {number} and {agencies}");
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains(&named), "{error}");
+    }
     let world = drawn();
     world.disk.put(CLOSINGS_FILE, b"");
     let error = world.restarted_with(|_| ()).err().unwrap().to_string();
