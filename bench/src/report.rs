@@ -112,6 +112,10 @@ impl Findings {
 
     /// Writes `RESULTS.md` and the curves into `output`; the server stored in `folder`.
     pub fn write(&self, output: &Path, folder: &Path, pairs: usize) -> Result<()> {
+        // Before the files of this checkout change, because it says whether there are changes.
+        let mut machine = Command::new("sh");
+        let machine = machine.args(["-c", MACHINE, "sh"]).arg(folder).output()?;
+        let machine = String::from_utf8_lossy(&machine.stdout);
         fs::create_dir_all(output.join("curves"))?;
         let mut images = String::new();
         for chart in charts()? {
@@ -119,9 +123,6 @@ impl Findings {
             fs::write(output.join(&file), chart.render(self)?)?;
             images += &format!("![{}]({file})\n\n", chart.name);
         }
-        let mut machine = Command::new("sh");
-        let machine = machine.args(["-c", MACHINE, "sh"]).arg(folder).output()?;
-        let machine = String::from_utf8_lossy(&machine.stdout);
         let (targets, rows) = (self.targets()?, self.rows());
         let page = format!(
             "# How fast it is\n\n\
